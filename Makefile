@@ -1,0 +1,121 @@
+# Virtue's build: flags, rules and lists that all folders share, and the targets a user types.
+# What is built from which sources is left to one fragment a folder (FRAGMENTS below); a fragment
+# that isn't there yet is skipped.
+#
+# THE CONVENTION
+#
+# Everything made goes under $(BUILD) (default build; make BUILD=/elsewhere works). Paths are
+# relative to the top of the tree, includes too: #include "exo/core/frame.h"; generated headers lie
+# in $(BUILD)/gen, which is searched next: #include "abi/calls.h" for $(BUILD)/gen/abi/calls.h.
+#
+# One source can be compiled three ways, each into a tree of its own, by rules at the end of this
+# file (.c and .S alike, dependencies by -MMD). A fragment never writes a compile rule:
+#
+#   $(call kobj,exo/core/frame.c)  ->  $(BUILD)/k/exo/core/frame.o   KCFLAGS  kernel
+#   $(call uobj,apps/init/init.c)  ->  $(BUILD)/u/apps/init/init.o   UCFLAGS  libOS and its apps, freestanding
+#   $(call hobj,tests/host/a.c)    ->  $(BUILD)/h/tests/host/a.o     HCFLAGS  host, ASan and UBSan (link with HLDFLAGS)
+#
+# (a C file belonging to two of them is simply named in both). Flags for one object or image are
+# target-specific: $(BUILD)/u/apps/init/init.o: UCFLAGS += -Os.  Link with
+# $(CC) $(KLDFLAGS)|$(ULDFLAGS)|$(HLDFLAGS) ... -o $@ objects.
+#
+# A fragment adds to these lists:
+#
+#   GENERATED   headers made by a generator; made before any object is compiled
+#   IMAGES      $(BUILD)/NAME.elf: kernel.elf, and the boot modules; each goes into the ISO, module NAME
+#   ROOTFS      PATH=FILE: FILE goes into the root archive as /PATH, with FILE's mode (ROOTFS += bin/hello=$(BUILD)/hello)
+#   ROOTFS_DIRS folders of the tree (kept in git) merged into the root archive
+#   HOST_TESTS  executables that print `ok NAME` and `FAIL NAME: why`; built and run by make test
+#   GUEST_TESTS files that tests need besides the ISO (test modules, programs for --add); built by make test
+#   CHECK_TESTS files that only the long part (make check) needs
+#
+# and defines further targets; `name: prerequisites ## one line` puts it into make help. What runs in
+# the tests is said in suite files (tests/run --help), not here. Tools that a recipe needs beyond
+# those in tools/need go into that table. Debian packages that aren't tools are prerequisites:
+# $(BUILD)/pkg/NAME.stamp (binary package, unpacked in $(BUILD)/pkg/NAME/) and
+# $(BUILD)/src/NAME.stamp (source package, unpacked in $(BUILD)/src/NAME/), made by tools/fetch.
+
+BUILD ?= build
+CC := gcc
+PYTHON := python3
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+Q := $(if $(V),,@)
+say = @echo '  $(1)	$@'
+
+FRAGMENTS := exo/build.mk libos/common/build.mk libos/posix/build.mk apps/build.mk tests/build.mk
+
+# Flags
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wold-style-definition -Wundef -Wpointer-arith -Wvla -Wimplicit-fallthrough
+CFLAGS_ALL := -std=gnu17 -g -fno-omit-frame-pointer -ffile-prefix-map=$(CURDIR)=. \
+	-MMD -MP -I. -I$(BUILD)/gen $(WARN)
+FREESTANDING := -ffreestanding -mno-red-zone -mgeneral-regs-only -fno-stack-protector \
+	-fcf-protection=none -fno-asynchronous-unwind-tables -fvisibility=hidden \
+	-fpie -mcmodel=small
+
+KCFLAGS := $(CFLAGS_ALL) -O2 $(FREESTANDING)
+UCFLAGS := $(CFLAGS_ALL) -O2 $(FREESTANDING)
+HCFLAGS := $(CFLAGS_ALL) -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
+KLDFLAGS := -nostdlib -static-pie -Wl,--no-dynamic-linker -Wl,-z,max-page-size=4096 \
+	-Wl,--build-id=none -Wl,-z,noexecstack
+ULDFLAGS := -nostdlib -static -Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,-z,noexecstack
+HLDFLAGS := -fsanitize=address,undefined
+
+obj = $(patsubst %,$(BUILD)/$(1)/%.o,$(basename $(2)))
+kobj = $(call obj,k,$(1))
+uobj = $(call obj,u,$(1))
+hobj = $(call obj,h,$(1))
+
+# What fragments add to
+
+GENERATED :=
+IMAGES :=
+ROOTFS :=
+ROOTFS_DIRS :=
+HOST_TESTS :=
+GUEST_TESTS :=
+CHECK_TESTS :=
+
+all:
+-include $(FRAGMENTS)
+
+# Targets
+
+.PHONY: all help clean
+all: $(IMAGES) ## Build everything a run needs
+
+help: ## Print this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(wildcard Makefile $(FRAGMENTS)) | expand -t 20
+
+clean: ## Remove what was built (fetched packages stay; make distclean removes all)
+	rm -rf $(BUILD)/gen $(BUILD)/k $(BUILD)/u $(BUILD)/h $(BUILD)/tests $(BUILD)/*.elf $(BUILD)/*.iso \
+		$(BUILD)/*.cpio
+
+distclean: ## Remove all of the build folder
+	rm -rf $(BUILD)
+
+# Rules
+
+# A recipe starts with $(call say,CC) and silences its commands by $(Q); make V=1 shows them all.
+define compile
+	$(call say,CC)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(1) -c -o $@ $<
+endef
+
+$(BUILD)/k/%.o: %.c Makefile | $(GENERATED) ; $(call compile,$(KCFLAGS))
+$(BUILD)/k/%.o: %.S Makefile | $(GENERATED) ; $(call compile,$(KCFLAGS))
+$(BUILD)/u/%.o: %.c Makefile | $(GENERATED) ; $(call compile,$(UCFLAGS))
+$(BUILD)/u/%.o: %.S Makefile | $(GENERATED) ; $(call compile,$(UCFLAGS))
+$(BUILD)/h/%.o: %.c Makefile | $(GENERATED) ; $(call compile,$(HCFLAGS))
+
+# Sources that are themselves generated, in $(BUILD)/gen
+$(BUILD)/k/%.o: $(BUILD)/gen/%.c Makefile | $(GENERATED) ; $(call compile,$(KCFLAGS))
+$(BUILD)/u/%.o: $(BUILD)/gen/%.c Makefile | $(GENERATED) ; $(call compile,$(UCFLAGS))
+$(BUILD)/h/%.o: $(BUILD)/gen/%.c Makefile | $(GENERATED) ; $(call compile,$(HCFLAGS))
+
+-include $(shell find $(BUILD)/k $(BUILD)/u $(BUILD)/h -name '*.d' 2>/dev/null)
