@@ -1,0 +1,164 @@
+/* The kernel's objects and what its files offer each other.
+ *
+ * Everything in exo/core is hardware-free: it reaches the machine only through
+ * arch.h, so that the same code runs on the host under a model of TLBs and
+ * page walkers.  One ticket lock (arch.h) guards all of it except the paths
+ * that say otherwise.
+ *
+ * Objects live in frames that a domain donated (type EXO_F_OBJECT); an object's
+ * id is the pfn of its frame.  There is no allocator.
+ */
+#ifndef EXO_CORE_H
+#define EXO_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "../abi/abi.h"
+#include "exo/calls.h"		/* generated; EXO_STUBS undefined: codes and numbers only */
+#include "arch.h"
+
+#define BUDGET		4096u	/* units of work a call may do (design: bounded kernel paths) */
+#define DERIVE_DEPTH	64	/* of capabilities */
+#define COUNT_MAX	0xfffffff0u	/* reference counts refuse beyond this */
+
+/* Status with the argument at fault: FAIL(OWNER, 3). */
+#define FAIL(code, at)	((uint64_t)EXO_##code | (uint64_t)(at) << 8)
+
+/* A call's arguments as registers; the value goes to RDX. */
+struct call {
+	uint64_t rdi, rsi, rdx, r10, r8, r9;
+};
+typedef uint64_t call_fn(struct call *c);
+#define X(number, name, args) call_fn call_##name;
+#include "exo/dispatch.inc"
+#undef X
+uint64_t call_dispatch(uint64_t number, struct call *c);	/* lock held */
+
+/* ---- capability slots (cap.c) ------------------------------------------- */
+
+/* A slot's global name: pfn of its table frame * 128 + index in it; 0 = none.
+ * Table frames lie below 2^25 (128 GiB). */
+struct slot {
+	uint8_t type;		/* enum exo_type */
+	uint8_t rights;
+	uint16_t gen;		/* 12 bits, and SLOT_DYING */
+	uint32_t aux;		/* frames: lender's id; domain, context, event: the object; slice: CPU;
+				 * device: number */
+	uint32_t base, count;	/* frames, slices: range; event: the 64-bit mask (event_mask) */
+	uint32_t parent, child, next, prev;	/* derivation tree, as global names */
+};
+_Static_assert(sizeof(struct slot) == 32, "capability slot");
+#define SLOT_DYING	0x8000u
+#define SLOTS_PER_FRAME	(EXO_PAGE_SIZE / sizeof(struct slot))
+#define TABLE_FRAMES	256
+
+static inline uint64_t slot_mask(const struct slot *s) { return (uint64_t)s->count << 32 | s->base; }
+
+struct domain;
+struct context;
+
+struct slot *slot_at(uint32_t name);
+uint32_t slot_name(const struct slot *s);
+/* Finds a live capability by its user-visible name; `at` is the argument's index
+ * for the status.  type EXO_T_NONE accepts any type. */
+uint64_t cap_find(struct domain *d, uint64_t name, unsigned type, unsigned rights, unsigned at,
+	struct slot **out);
+/* Resolves a `dom` argument: 0 = the current domain, else a domain capability
+ * with `right`; refuses a dying domain. */
+uint64_t cap_domain(uint64_t name, unsigned right, unsigned at, struct domain **out);
+/* Resolves a context argument: 0 = the current one (if allowed). */
+uint64_t cap_context(uint64_t name, unsigned right, unsigned at, struct context **out);
+/* Puts a new capability into d's slot `index` (0 = any); parent may be NULL (a
+ * root of derivation).  *name receives the user-visible name. */
+uint64_t cap_insert(struct domain *d, uint64_t index, unsigned at, const struct slot *value,
+	struct slot *parent, uint64_t *name);
+/* Unlinks and clears one slot without descendants. */
+void cap_clear(struct slot *s);
+/* A weak reference to a capability, valid while that slot is not reused. */
+struct cap_ref { uint32_t name; uint32_t gen; };
+struct slot *cap_ref_get(struct cap_ref ref, unsigned type);
+
+/* ---- frames (frame.c) --------------------------------------------------- */
+
+extern struct exo_frame *frame_table;	/* by pfn */
+extern uint64_t frame_count;		/* entries in it */
+
+/* Each 2 MiB region's record, so that a large mapping is admitted in O(1). */
+struct region {
+	uint32_t owner;		/* whose frames `owned` counts */
+	uint16_t owned;
+	uint16_t special;	/* frames that are not plain data (tables, objects, ...) */
+	uint16_t unmappable;	/* frames that may not even be mapped read-only */
+	uint16_t pad;
+	uint32_t large_ro, large_rw;	/* large mappings */
+	uint32_t stamp;
+};
+extern struct region *region_table;	/* by pfn / 512 */
+
+#define FRAME_DOOMED	0x01	/* exo_frame.flags: being swept out of page tables */
+#define FRAME_ROOT_U	0x02	/* PT4: it is somebody's U partner */
+
+bool frame_valid(uint64_t pfn);
+uint64_t frame_own(struct domain *d, uint64_t pfn, unsigned at);	/* OK: RAM of d */
+/* Own, data, unmapped, unpinned: may become an object.  Check first, then take. */
+uint64_t frame_object_check(struct domain *d, uint64_t pfn, unsigned at);
+void *frame_object_take(uint64_t pfn);	/* flushed, zeroed, type OBJECT; returns its address */
+void frame_object_free(uint64_t pfn);	/* zeroed, back to data of its owner */
+bool frame_pin_ok(uint64_t pfn);
+void frame_pin(uint64_t pfn, bool writable);
+void frame_unpin(uint64_t pfn, bool writable);
+void frame_set_owner(uint64_t pfn, struct domain *to);	/* moves it between owner lists */
+
+/* Flush stamps: a frame needs a flush if some CPU has not flushed fully since its stamp. */
+extern volatile uint32_t flush_clock;
+void frame_flush_for(uint32_t stamp);	/* one IPI round to the CPUs that need it, if any */
+
+/* ---- page tables (table.c, retype.c) ------------------------------------ */
+
+/* Is pfn a PT4 of d that may be loaded?  Lock-free: see root_claim in context.h. */
+bool root_loadable(const struct domain *d, uint64_t pfn);
+/* Restartable sweep: clears every entry of d's page tables that maps a frame for
+ * which doomed(pfn, arg) holds.  *cursor = 0 to start; true when finished. */
+bool table_sweep(struct domain *d, uint32_t *cursor, unsigned *budget,
+	bool (*doomed)(uint64_t pfn, const void *arg), const void *arg);
+
+/* ---- domains (domain.c, destroy.c, revoke.c) ---------------------------- */
+
+#define DOMAIN_PORTS	8
+
+struct domain {
+	uint32_t id, parent;
+	uint32_t first_child, next_sibling, prev_sibling;
+	uint8_t state, reason;		/* enum exo_domain_state, exo_reason */
+	uint8_t step;			/* of destruction */
+	uint8_t pad;
+	uint64_t status;
+	uint32_t frames_head, frames;	/* owner list (circular), length */
+	uint32_t table_frames;		/* capability table */
+	uint32_t free_slot;		/* index of a hint where to look for a free slot */
+	uint32_t table[TABLE_FRAMES];
+	uint32_t page;			/* domain page, 0 = none */
+	uint32_t reserve;
+	uint32_t contexts, context_head;	/* list through context.sibling_* */
+	uint32_t slices;		/* bound to its contexts */
+	struct cap_ref watch;
+	uint64_t watch_bits;
+	uint64_t run_time;		/* ns of contexts that are gone or switched out */
+	struct { uint16_t first, count; } ports[DOMAIN_PORTS];
+	/* revocation */
+	uint32_t revoke_frames, revoke_start;	/* wanted; `frames` when asked */
+	uint64_t revoke_deadline;
+	uint64_t revoke_taken;
+	uint32_t sweep_cursor;
+	uint32_t order_next;
+	struct exo_domain_info death;	/* filled when a context ends it */
+};
+_Static_assert(sizeof(struct domain) <= EXO_PAGE_SIZE, "domain object");
+
+struct domain *domain_at(uint32_t id);	/* NULL if 0 */
+void domain_signal_watch(struct domain *d);
+extern uint32_t domain_init_id;		/* the first domain: parent of orphans */
+
+/* ---- contexts (context.c and friends): see context.h -------------------- */
+
+#endif
