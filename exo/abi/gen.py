@@ -52,7 +52,7 @@ def c_type(kind):
 
 def header(statuses, calls):
     out = ["/* Generated from exo/abi/calls.abi. */", "#ifndef EXO_CALLS_H", "#define EXO_CALLS_H", "",
-           '#include "abi.h"', "", "enum exo_status {"]
+           '#include "exo/abi/abi.h"', "", "enum exo_status {"]
     out += [f"\tEXO_{name} = {code},\t/* {meaning} */" for code, name, meaning in statuses]
     out += ["};", f"#define EXO_STATUS_COUNT {len(statuses)}",
             "#define EXO_CODE(s)\t((s) & 0xff)\t/* the code of a status */",
