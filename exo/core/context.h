@@ -4,10 +4,55 @@
 
 #include "core.h"
 
+/* ---- timers (timer.c): a hierarchical wheel, its links inside the contexts -- */
+
+#define WHEEL_LEVELS	7
+#define WHEEL_SLOTS	64
+#define WHEEL_SHIFT	14	/* a slot of level 0 is 2^14 ns, of level k 2^(14 + 6k) */
+
+/* A timer is named by its context: id * 2 for `timer`, id * 2 + 1 for `deadline`. */
 struct timer {
 	uint64_t when;		/* ns; 0 = not set */
-	uint32_t next, prev;	/* pfns of contexts in the same wheel slot */
-	uint32_t wheel_slot;	/* level * 64 + index + 1, 0 = not queued */
+	uint32_t next, prev;	/* names of timers in the same slot (circular) */
+	uint16_t slot;		/* level * 64 + index + 1, 0 = not queued */
+	uint16_t cpu;		/* whose wheel */
+};
+struct wheel {
+	uint64_t now;		/* time up to which slots were emptied */
+	uint64_t used[WHEEL_LEVELS];	/* bit per non-empty slot */
+	uint32_t head[WHEEL_LEVELS * WHEEL_SLOTS];
+};
+void timer_queue(struct context *x, unsigned which, uint64_t when);
+void timer_cancel(struct context *x, unsigned which);
+uint64_t timer_next(const struct wheel *w);	/* earliest time to look again; ~0: none */
+void timer_run(struct wheel *w, uint64_t now);	/* fires what is due, bounded */
+
+/* ---- CPUs ---------------------------------------------------------------- */
+
+struct context;
+
+/* What the core keeps per CPU.  The first fields' offsets are known to entry.S. */
+struct cpu {
+	uint64_t user_rsp;	/* 0x00 scratch of the SYSCALL entry */
+	uint64_t stack_top;	/* 0x08 kernel stack */
+	uint64_t route_lo;	/* 0x10 libOS text of the running context: `syscall` instructions ... */
+	uint64_t route_hi;	/* 0x18 ... in [lo, hi) reach the kernel.  Empty in a U root */
+	struct context *current;	/* 0x20 NULL: idle */
+	struct exo_control *control;	/* 0x28 its control page */
+	volatile uint16_t *pair;	/* 0x30 its {pending, mask} bytes: 0x0001 = deliver */
+	uint64_t resched;	/* 0x38 non-zero: look for another context before returning */
+
+	uint32_t number;
+	volatile uint32_t flushed;	/* flush_clock at the last full flush */
+	volatile uint32_t root;		/* pfn loaded in CR3, 0 = the kernel's own */
+	volatile uint32_t root_claim;	/* pfn about to be loaded: see root_loadable */
+
+	uint32_t ready;		/* head of the ring of ready contexts at home here, 0 = none */
+	uint32_t slot;		/* of the slice vector: the one that runs */
+	uint64_t slot_start, slot_end;
+	uint64_t switched;	/* when current came */
+	struct exo_slice_page *slices;
+	struct wheel wheel;
 };
 
 struct context {
@@ -37,6 +82,44 @@ struct context {
 _Static_assert(sizeof(struct context) <= EXO_PAGE_SIZE, "context object");
 
 static inline struct context *context_at(uint32_t id) { return id ? pfn_to_virt(id) : NULL; }
+
+static inline struct exo_control *context_control(const struct context *x)
+{
+	return pfn_to_virt(x->control);
+}
+static inline struct exo_regs *context_regs(const struct context *x) { return pfn_to_virt(x->save); }
+/* The domain of the running context (every call has one). */
+static inline struct domain *current_domain(void) { return domain_at(this_cpu()->current->domain); }
+
+/* ---- scheduling (sched.c) ------------------------------------------------ */
+
+/* Chooses what this CPU runs next and makes it current (NULL = idle); on the way out of
+ * the kernel, when cpu->resched is set.  Saves and loads through arch_context_*. */
+void sched_pick(void);
+void sched_ready(struct context *x);	/* x may run: queue it, kick its CPU if that is idle */
+void sched_block(struct context *x, unsigned state);	/* x may not run any more; if it runs here: resched */
+void sched_tick(void);			/* the timer interrupt */
+void sched_init_cpu(struct cpu *c, struct exo_slice_page *page);
+
+/* Registers and extended state of the current context to and from its save area
+ * (exo/arch/switch.c).  Load returns false if the state cannot be loaded. */
+void arch_context_save(struct context *x);
+bool arch_context_load(struct context *x);
+void arch_context_unload(void);		/* nothing runs: load the kernel's root */
+/* While a context is current, its registers are on the kernel stack: */
+struct exo_regs *arch_current_regs(void);
+/* Loads the root of the current context that matches x->in_user; false: not loadable. */
+bool arch_root_load(struct context *x);
+
+/* ---- upcalls (upcall.c) --------------------------------------------------- */
+
+/* Makes the current context enter class's entry point with the frame pushed.  If that
+ * fails, tries the last chance; failing that, kills the context. */
+void upcall_deliver(unsigned class, uint64_t info, uint64_t addr, uint64_t error);
+/* If an event is pending and unmasked, delivers it.  On every way out. */
+void upcall_events(void);
+/* Ends the current context's domain for a reason and leaves the record. */
+void context_kill(struct context *x, unsigned reason, uint64_t fault_addr, uint64_t vector, uint64_t error);
 
 /* Offered to cap.c, destroy.c, revoke.c, devices. */
 void context_destroy(struct context *x);	/* stops it, unpins, frees the object */
