@@ -1,0 +1,159 @@
+/* The POSIX libOS: what its files offer each other.
+ *
+ * One image in the monitor area (PML4 slots 264-271), mapped in every root of the
+ * domain; a process is a root plus records, a thread is a record plus a libOS stack.
+ * The libOS is not preempted: it runs with events masked and under one big lock
+ * (libos_lock), which a thread holds from its entry until it returns to user code or
+ * sleeps.  Shared state (process table, pipes, file cache) is ordinary memory.
+ *
+ * Two halves, built against this header only:
+ *   files:      vfs, tmpfs, cpio, devices, /proc, pipes, terminals, descriptors, file calls
+ *   processes:  memory, fork, exec, threads, signals, scheduling, time, entry, strace
+ *
+ * Linux numbers and structure layouts are Linux/x86-64's (linux_abi.h).
+ * Functions that return long return a value >= 0 or -errno, as Linux does.
+ */
+#ifndef POSIX_H
+#define POSIX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- memory of the libOS (heap.c, processes half) -------------------------- */
+
+void *kmalloc(size_t n);		/* zeroed; NULL when out of memory */
+void *krealloc(void *p, size_t n);
+void kfree(void *p);
+/* A whole frame, zeroed, as the libOS sees it through the physmap window. */
+void *page_alloc(void);
+void page_free(void *page);
+uint32_t page_frame(const void *page);	/* its pfn */
+void *frame_page(uint32_t pfn);
+/* Frames that processes and the file cache share are counted. */
+void frame_get(uint32_t pfn);
+void frame_put(uint32_t pfn);		/* freed at zero */
+size_t frames_free(void);
+size_t frames_total(void);
+
+/* ---- user memory (uaccess.c): 0 or -EFAULT --------------------------------- */
+
+int copy_from_user(void *to, uint64_t from, size_t n);
+int copy_to_user(uint64_t to, const void *from, size_t n);
+/* NUL-terminated, at most n bytes with the NUL: length, -EFAULT or -ENAMETOOLONG. */
+long string_from_user(char *to, uint64_t from, size_t n);
+
+/* ---- sleeping (sched.c) ------------------------------------------------------ */
+
+struct thread;
+struct waitq { struct waiter *head; };	/* zero-initialised = empty */
+struct waiter { struct waiter *next, **link; struct thread *thread; struct waitq *queue; };
+
+/* Sleeps on a queue until woken, a signal arrives, or the deadline passes.  Gives up the
+ * libOS lock meanwhile.  Returns 0 (woken: look again), -EINTR-class -ERESTARTSYS (a
+ * signal is to be delivered) or -ETIMEDOUT.  deadline in ns since boot, ~0 = never. */
+int sleep_on(struct waitq *q, uint64_t deadline);
+/* The same on several queues (poll, select). */
+int sleep_on_many(struct waitq **queues, size_t n, uint64_t deadline);
+void wake_all(struct waitq *q);
+void wake_one(struct waitq *q);
+#define ERESTARTSYS 512		/* restart if SA_RESTART, else EINTR; never seen by user code */
+
+/* ---- time -------------------------------------------------------------------- */
+
+uint64_t time_now(void);		/* ns since boot */
+uint64_t time_wall(void);		/* ns since 1970 */
+
+/* ---- processes as the files half sees them ------------------------------------ */
+
+struct file;
+struct inode;
+
+/* File-related state of a process; copied by fork, shared by threads. */
+struct files {
+	uint32_t refs;
+	uint32_t size;			/* slots in fd */
+	struct file **fd;
+	uint64_t *cloexec;		/* bitmap */
+};
+struct fs {				/* shared by CLONE_FS */
+	uint32_t refs;
+	struct inode *cwd, *root;
+	uint32_t umask;
+};
+
+struct process {
+	int pid, pgid, sid;
+	struct process *parent;
+	struct files *files;
+	struct fs *fs;
+	uint32_t uid, euid, suid, gid, egid, sgid;
+	struct tty *tty;		/* controlling terminal, NULL = none */
+	char name[16];			/* comm */
+	struct mm *mm;			/* processes half */
+	struct signals *signals;
+	uint64_t limit_nofile, limit_fsize;
+	uint64_t start_time, user_time, system_time;	/* ns */
+	int state;			/* 'R', 'S', 'T', 'Z' as in /proc */
+	/* the processes half has more behind this: struct task in process.h */
+};
+struct process *current_process(void);
+struct process *process_find(int pid);
+struct process *process_next(int after_pid);	/* iteration in order of pid; NULL at the end */
+int process_threads(struct process *p);
+/* For /proc: text into buf, length. */
+size_t process_cmdline(struct process *p, char *buf, size_t n);
+size_t process_environ(struct process *p, char *buf, size_t n);
+size_t process_maps(struct process *p, char *buf, size_t n);
+void process_memory(struct process *p, uint64_t *virtual_bytes, uint64_t *resident_bytes);
+struct inode *process_exe(struct process *p);	/* may be NULL */
+uint64_t cpu_busy_ns(void);
+uint64_t cpu_idle_ns(void);
+int cpus(void);
+
+/* Signals, from the files half (SIGPIPE, terminal signals). */
+void signal_process(struct process *p, int sig);
+void signal_group(int pgid, int sig);
+bool signal_ignored_or_blocked(struct process *p, int sig);	/* for SIGTTIN, SIGTTOU */
+bool group_orphaned(int pgid);
+
+/* ---- files as the processes half sees them (vfs.h has the rest) ---------------- */
+
+void vfs_init(void);			/* mounts tmpfs, /dev, /proc */
+long cpio_unpack(const void *archive, size_t size);	/* into the root; -EINVAL names the entry in the log */
+/* Opens for exec: follows links, checks type and x permission. */
+long file_open_exec(const char *path, struct file **out);
+long file_read_at(struct file *f, void *to, size_t n, uint64_t offset);	/* kernel buffer */
+uint64_t file_size(struct file *f);
+struct inode *file_inode(struct file *f);
+/* The page of file data at `index`, counted once more (frame_get); for private and shared
+ * file mappings.  A hole in a shared mapping is filled.  -errno, or the pfn. */
+long file_page(struct file *f, uint64_t index, bool shared_write);
+long file_path(struct file *f, char *buf, size_t n);
+void file_get(struct file *f);
+void file_put(struct file *f);
+struct files *files_copy(struct files *f);	/* fork */
+void files_put(struct files *f);		/* exit */
+void files_exec(struct files *f);		/* closes close-on-exec descriptors */
+struct file *fd_file(int fd);			/* of the current process, not counted; NULL */
+struct fs *fs_copy(struct fs *f);
+void fs_put(struct fs *f);
+/* The session's descriptors 0, 1, 2: the terminal, or the run protocol's streams. */
+long console_open(struct files *f);
+void tty_hangup(struct process *session_leader);
+
+/* Bytes of the serial line (uart.c, processes half): the line's driver calls
+ * console_input from its interrupt event and console_output_ready when it can take more. */
+void console_input(const uint8_t *bytes, size_t n);
+size_t console_write_raw(const uint8_t *bytes, size_t n);	/* to the line; how many it took */
+
+/* ---- system calls ---------------------------------------------------------------- */
+
+/* syscalls.def: one line a call, X(number, name, state, handler, test): see that file.
+ * A handler takes up to six arguments. */
+typedef long syscall_fn(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
+
+void posix_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void posix_panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+#endif
