@@ -24,9 +24,10 @@
 /* Status with the argument at fault: FAIL(OWNER, 3). */
 #define FAIL(code, at)	((uint64_t)EXO_##code | (uint64_t)(at) << 8)
 
-/* A call's arguments as registers; the value goes to RDX. */
+/* A call's arguments as registers, laid out as entry.S saves them (part of struct
+ * exo_regs); the value goes to RDX, the status is returned and goes to RAX. */
 struct call {
-	uint64_t rdi, rsi, rdx, r10, r8, r9;
+	uint64_t r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
 };
 typedef uint64_t call_fn(struct call *c);
 #define X(number, name, args) call_fn call_##name;
