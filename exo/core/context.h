@@ -110,6 +110,12 @@ void arch_context_unload(void);		/* nothing runs: load the kernel's root */
 struct exo_regs *arch_current_regs(void);
 /* Loads the root of the current context that matches x->in_user; false: not loadable. */
 bool arch_root_load(struct context *x);
+void arch_swap_gs(void);			/* with every change between U and K root */
+/* Makes loadable what user code asks for: RPL 3, allowed selectors and flags, canonical RIP;
+ * false: it cannot be. */
+bool arch_frame_sanitize(struct exo_regs *r);
+void arch_context_reset(struct context *x);	/* the save area as of a fresh start */
+void arch_segment_base(unsigned op, uint64_t base);	/* enum exo_segment_op FS, GS, KGS */
 
 /* ---- upcalls (upcall.c) --------------------------------------------------- */
 
@@ -122,11 +128,14 @@ void upcall_events(void);
 void context_kill(struct context *x, unsigned reason, uint64_t fault_addr, uint64_t vector, uint64_t error);
 
 /* Offered to cap.c, destroy.c, revoke.c, devices. */
-void context_destroy(struct context *x);	/* stops it, unpins, frees the object */
+/* Unpins its frames and frees the object.  False: it still runs on another CPU, which was
+ * kicked: return AGAIN. */
+bool context_destroy(struct context *x) __attribute__((warn_unused_result));
 /* Sets bits for a context and reaches it.  True if none was pending before. */
 bool context_signal(struct context *x, uint64_t bits);
-/* Takes all contexts of a domain off their CPUs (waits for other CPUs). */
-void contexts_stop(struct domain *d);
+/* Takes all contexts of a domain off their CPUs.  False: some CPU still has to let go of
+ * one (it was kicked): the caller returns AGAIN and tries later. */
+bool contexts_stop(struct domain *d) __attribute__((warn_unused_result));
 /* Bits of the CPUs that run a context of the domain now. */
 uint64_t contexts_cpus(const struct domain *d);
 /* Drops a dying frame from waits: contexts of d whose predicate names it wake with LOST. */

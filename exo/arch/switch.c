@@ -1,0 +1,236 @@
+/* A context's registers, extended state, segment bases and root: onto a CPU and off it.
+ *
+ * The save area is a page of the libOS: it is copied once, then checked; whatever in it
+ * cannot be loaded ends the context, never the kernel.
+ */
+#include "exo/arch/trap.h"
+#include "exo/arch/layout.h"
+
+#define RFLAGS_USER	0x003f4dd5ul	/* CF PF AF ZF SF TF DF OF NT RF AC ... as user code may set */
+#define RFLAGS_FORCED	0x202ul
+#define RFLAGS_DROPPED	0x00014000ul	/* RF and NT are not carried over */
+#define MXCSR_INIT	0x1f80u
+
+uint32_t xsave_size;
+static uint64_t xsave_mask;
+static uint8_t xsave_initial[4096] __attribute__((aligned(64)));
+
+static void cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+	__asm__ volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3])
+		: "a"(leaf), "c"(sub));
+}
+
+/* x87, SSE, AVX, AVX-512, PKRU: those the CPU has, in order, as far as the save area holds them. */
+static void xsave_init(void)
+{
+	static const uint64_t steps[] = { 0x3, 0x4, 0xe0, 0x200 };
+	uint32_t id[4];
+	cpuid(0xd, 0, id);
+	uint64_t have = (uint64_t)id[3] << 32 | id[0], mask = 0;
+	for (unsigned i = 0; i < 4; i++) {
+		if ((have & steps[i]) != steps[i])
+			continue;
+		__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)(mask | steps[i])), "d"(0));
+		cpuid(0xd, 0, id);
+		if (id[1] > EXO_PAGE_SIZE - EXO_SAVE_XSTATE)
+			break;
+		mask |= steps[i];
+	}
+	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)mask), "d"(0));
+	cpuid(0xd, 0, id);
+	xsave_size = id[1];
+	xsave_mask = mask;
+	*(uint32_t *)(xsave_initial + 24) = MXCSR_INIT;
+}
+
+void switch_init_cpu(void)
+{
+	xsave_init();
+	uint64_t stub = (uint64_t)this_cpu() - 0x1000;
+	wrmsr(0xc0000081, 0x0023ul << 48 | 0x0010ul << 32);	/* STAR */
+	wrmsr(0xc0000082, stub);				/* LSTAR */
+	wrmsr(0xc0000083, (uint64_t)compat_stub);		/* CSTAR */
+	wrmsr(0xc0000084, 0x00054700ul);	/* FMASK: TF IF DF NT RF AC */
+	wrmsr(0xc0000080, rdmsr(0xc0000080) | 1);		/* EFER.SCE */
+}
+
+static void xsave(void *area)
+{
+	__asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
+}
+
+static bool xrstor(const void *area)
+{
+	uint32_t failed = 0;
+	__asm__ volatile("1: xrstor64 (%1)\n"
+		"2:\n"
+		".pushsection .text.fixup, \"ax\"\n"
+		"3: movl $1, %0\n"
+		"jmp 2b\n"
+		".popsection\n"
+		".pushsection __ex_table, \"a\"\n.quad 1b, 3b\n.popsection\n"
+		: "+r"(failed) : "r"(area), "a"(~0u), "d"(~0u) : "memory");
+	return !failed;
+}
+
+static bool canonical(uint64_t va)
+{
+	return (uint64_t)((int64_t)(va << 16) >> 16) == va;
+}
+
+/* Both GS bases are the user's; "gs" is the active one. */
+static void bases_save(struct exo_regs *s)
+{
+	if (cpu_has_fsgsbase) {
+		__asm__ volatile("rdfsbase %0" : "=r"(s->fs_base));
+		__asm__ volatile("rdgsbase %0" : "=r"(s->gs_base));
+	} else {
+		s->fs_base = rdmsr(MSR_FS_BASE);
+		s->gs_base = rdmsr(MSR_GS_BASE);
+	}
+	s->kgs_base = rdmsr(MSR_KGS_BASE);
+	__asm__ volatile("mov %%ds, %0" : "=m"(s->ds));
+	__asm__ volatile("mov %%es, %0" : "=m"(s->es));
+	__asm__ volatile("mov %%fs, %0" : "=m"(s->fs));
+	__asm__ volatile("mov %%gs, %0" : "=m"(s->gs));
+}
+
+#define LOAD_SELECTOR(reg, value) \
+	__asm__ volatile("1: mov %w0, %%" reg "\n2:\n" \
+		".pushsection .text.fixup, \"ax\"\n" \
+		"3: xor %k0, %k0\n mov %w0, %%" reg "\n jmp 2b\n.popsection\n" \
+		".pushsection __ex_table, \"a\"\n.quad 1b, 3b\n.popsection\n" \
+		: "+r"(value))
+
+/* A selector that faults is loaded as 0; loading FS or GS changes its base, so bases come last. */
+static void bases_load(uint16_t ds, uint16_t es, uint16_t fs, uint16_t gs, uint64_t fs_base,
+	uint64_t gs_base, uint64_t kgs_base)
+{
+	uint32_t v = ds;
+	LOAD_SELECTOR("ds", v);
+	v = es;
+	LOAD_SELECTOR("es", v);
+	v = fs;
+	LOAD_SELECTOR("fs", v);
+	v = gs;
+	LOAD_SELECTOR("gs", v);
+	if (cpu_has_fsgsbase) {
+		__asm__ volatile("wrfsbase %0" : : "r"(fs_base));
+		__asm__ volatile("wrgsbase %0" : : "r"(gs_base));
+	} else {
+		wrmsr(MSR_FS_BASE, fs_base);
+		wrmsr(MSR_GS_BASE, gs_base);
+	}
+	wrmsr(MSR_KGS_BASE, kgs_base);
+}
+
+void arch_context_save(struct context *x)
+{
+	struct exo_regs *s = context_regs(x), *r = arch_current_regs();
+	__builtin_memcpy(s, r, TRAP_FRAME);
+	bases_save(s);
+	s->in_user = x->in_user;
+	xsave((uint8_t *)s + EXO_SAVE_XSTATE);
+}
+
+/* User code may run with these selectors only; the kernel forces RPL 3. */
+bool arch_frame_sanitize(struct exo_regs *r)
+{
+	uint64_t cs = (r->cs & 0xffff) | 3, ss = (r->ss & 0xffff) | 3;
+	if (cs != 0x33 && cs != 0x23 && cs != 0xe033 && cs != 0xe023)
+		return false;
+	if (ss != 0x2b && ss != 0xe02b)
+		return false;
+	if (!canonical(r->rip))
+		return false;
+	r->cs = cs;
+	r->ss = ss;
+	r->rflags = (r->rflags & RFLAGS_USER & ~RFLAGS_DROPPED) | RFLAGS_FORCED;
+	return true;
+}
+
+bool arch_context_load(struct context *x)
+{
+	struct exo_regs *s = context_regs(x), *r = arch_current_regs();
+	struct exo_regs copy;
+	__builtin_memcpy(&copy, s, sizeof copy);
+	if (!arch_frame_sanitize(&copy) || !canonical(copy.fs_base) || !canonical(copy.gs_base) ||
+	    !canonical(copy.kgs_base))
+		return false;
+	if (!arch_root_load(x))
+		return false;
+	__builtin_memcpy(r, &copy, TRAP_FRAME);
+	segments_load(x->tls);
+	ports_load(domain_at(x->domain));
+	bases_load(copy.ds, copy.es, copy.fs, copy.gs, copy.fs_base, copy.gs_base, copy.kgs_base);
+	if (!xrstor((uint8_t *)s + EXO_SAVE_XSTATE))
+		xrstor(xsave_initial);
+	return true;
+}
+
+void arch_context_reset(struct context *x)
+{
+	struct exo_regs *s = context_regs(x);
+	page_zero(s);
+	s->cs = EXO_CS64_SEL;
+	s->ss = EXO_SS_SEL;
+	s->rflags = RFLAGS_FORCED;
+	*(uint32_t *)((uint8_t *)s + EXO_SAVE_XSTATE + 24) = MXCSR_INIT;
+}
+
+static void cr3_load(struct cpu *c, uint64_t pfn)
+{
+	c->flushed = flush_clock;	/* read before the flush that it stands for */
+	__asm__ volatile("mov %0, %%cr3" : : "r"(pfn << 12) : "memory");
+}
+
+/* The claim makes the check safe without the lock: see root_loadable. */
+static bool root_load(struct cpu *c, const struct domain *d, uint32_t pfn)
+{
+	if (c->root == pfn && pfn)
+		return true;
+	c->root_claim = pfn;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!root_loadable(d, pfn)) {
+		c->root_claim = c->root;
+		return false;
+	}
+	cr3_load(c, pfn);
+	c->root = pfn;
+	trace(EXO_TR_SWITCH, 0, pfn, 0);
+	return true;
+}
+
+bool arch_root_load(struct context *x)
+{
+	struct cpu *c = this_cpu();
+	if (!root_load(c, domain_at(x->domain), x->in_user ? x->root_u : x->root_k))
+		return false;
+	c->route_lo = x->in_user ? 0 : x->route_lo;
+	c->route_hi = x->in_user ? 0 : x->route_hi;
+	return true;
+}
+
+/* The GS base of the other class of root becomes the active one. */
+void arch_swap_gs(void)
+{
+	__asm__ volatile("swapgs" : : : "memory");
+}
+
+void arch_context_unload(void)
+{
+	struct cpu *c = this_cpu();
+	extern uint64_t kernel_root;	/* pfn of the kernel's own PML4 */
+	if (!c->root)
+		return;
+	cr3_load(c, kernel_root);
+	c->root = 0;
+	c->root_claim = 0;
+}
+
+void arch_segment_base(unsigned op, uint64_t base)
+{
+	static const uint32_t msr[] = { MSR_FS_BASE, MSR_GS_BASE, MSR_KGS_BASE };
+	wrmsr(msr[op], base);
+}

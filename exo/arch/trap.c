@@ -1,0 +1,154 @@
+/* What happens between the ways in and out: calls, redirected system calls,
+ * exceptions, interrupts, and the slow way out, on which a CPU changes what it runs.
+ *
+ * An exception belongs to the libOS: it becomes an upcall (core/upcall.c).  Only a
+ * fault at an instruction of the kernel that has a fix-up is the kernel's business;
+ * any other fault in the kernel is a panic.
+ */
+#include "exo/arch/trap.h"
+#include "exo/arch/layout.h"
+
+#define VEC_DB	1
+#define VEC_NMI	2
+#define VEC_PF	14
+
+uint64_t call_enter(uint64_t number, struct call *c);
+void call_redirect(struct exo_regs *r);
+void trap_user(struct exo_regs *r);
+void trap_kernel(struct exo_regs *r);
+unsigned trap_ist(struct exo_regs *r);
+void kernel_exit(void);
+void trap_bad_state(void);
+
+static uint64_t read_cr2(void)
+{
+	uint64_t v;
+	__asm__ volatile("mov %%cr2, %0" : "=r"(v));
+	return v;
+}
+
+struct exo_regs *arch_current_regs(void)
+{
+	return (struct exo_regs *)(this_cpu()->stack_top - TRAP_FRAME);
+}
+
+/* Calls that touch only this CPU and the current context: no lock. */
+#define LOCK_FREE (1ul << EXO_CALL_NULL | 1ul << EXO_CALL_RESUME)
+
+uint64_t call_enter(uint64_t number, struct call *c)
+{
+	if (number >= EXO_CALL_COUNT)
+		return EXO_CALL;
+	trace(EXO_TR_CALL, number, c->rdi, c->rsi);
+	if (LOCK_FREE >> number & 1)
+		return call_dispatch(number, c);
+	kernel_lock();
+	uint64_t status = call_dispatch(number, c);
+	kernel_unlock();
+	trace(EXO_TR_RETURN, number, status, c->rdx);
+	return status;
+}
+
+/* A `syscall` outside the libOS text: an upcall of its own class. */
+void call_redirect(struct exo_regs *r)
+{
+	(void)r;
+	upcall_deliver(EXO_UP_SYSCALL, EXO_INFO_SYSCALL, 0, 0);
+}
+
+static void interrupt(unsigned vector)
+{
+	trace(EXO_TR_IRQ, vector, 0, 0);
+	switch (vector) {
+	case VEC_FLUSH:
+		irq_eoi();
+		flush_serve();
+		return;
+	case VEC_SPURIOUS:
+		return;
+	case VEC_KICK:
+		irq_eoi();
+		this_cpu()->resched |= EXIT_PICK;
+		return;
+	}
+	irq_eoi();
+	kernel_lock();
+	if (vector == VEC_TIMER)
+		sched_tick();
+	else if (vector >= VEC_IRQ && vector < VEC_IRQ + 32)
+		irq_device(vector - VEC_IRQ);
+	kernel_unlock();
+}
+
+void trap_user(struct exo_regs *r)
+{
+	if (r->vector >= 32) {
+		interrupt(r->vector);
+		return;
+	}
+	upcall_deliver(EXO_UP_EXCEPTION, r->vector, r->vector == VEC_PF ? read_cr2() : 0, r->error);
+}
+
+/* In the kernel: an interrupt of the idle loop, or a fault at a place with a fix-up. */
+void trap_kernel(struct exo_regs *r)
+{
+	if (r->vector >= 32) {
+		interrupt(r->vector);
+		return;
+	}
+	uint64_t fix = ex_table_find(r->rip);
+	if (!fix)
+		panic_trap(r, read_cr2());
+	r->rip = fix;
+}
+
+/* On the stack of an IST vector.  Returns 1 if this is a user's debug exception. */
+unsigned trap_ist(struct exo_regs *r)
+{
+	bool user = r->cs & 3;
+	if (r->vector == VEC_NMI) {
+		nmi_handle(r);
+		return 0;
+	}
+	if (r->vector != VEC_DB)
+		panic_trap(r, read_cr2());
+	/* A breakpoint that a user set off in the kernel (mov ss, then syscall) is nobody's. */
+	__asm__ volatile("mov %0, %%dr6" : : "r"(0xffff0ff0ul));
+	if (!user)
+		r->rflags &= ~0x100ul;
+	return user;
+}
+
+void trap_bad_state(void)
+{
+	kernel_lock();
+	context_kill(this_cpu()->current, EXO_DEAD_STATE, 0, 0, 0);
+	kernel_unlock();
+	this_cpu()->resched |= EXIT_PICK;
+}
+
+/* The slow way out: until the current context has neither reason to be replaced nor an
+ * event to be told of.  Idle is here, with interrupts on only in the halt. */
+void kernel_exit(void)
+{
+	struct cpu *c = this_cpu();
+	kernel_lock();
+	for (;;) {
+		if (c->resched & EXIT_PICK || !c->current) {
+			c->resched = 0;
+			sched_pick();
+		}
+		if (c->current) {
+			c->resched &= ~(uint64_t)EXIT_FRAME;
+			upcall_events();
+			if (!c->resched)
+				break;
+			continue;
+		}
+		kernel_unlock();
+		if (!c->resched)
+			__asm__ volatile("sti; hlt; cli" : : : "memory");
+		kernel_lock();
+	}
+	kernel_unlock();
+}
