@@ -73,6 +73,7 @@ struct context {
 	uint32_t ready_next, ready_prev;	/* ready ring of its home CPU */
 	uint32_t sibling_next, sibling_prev;	/* the domain's contexts */
 	uint32_t slices;		/* bound to it */
+	uint32_t cap;			/* slot of its first capability (cap.c keeps it) */
 	uint64_t run_time, switched_in;
 	uint64_t tls[4];
 	struct timer timer;		/* timer_set */
@@ -136,9 +137,14 @@ bool context_signal(struct context *x, uint64_t bits);
 /* Takes all contexts of a domain off their CPUs.  False: some CPU still has to let go of
  * one (it was kicked): the caller returns AGAIN and tries later. */
 bool contexts_stop(struct domain *d) __attribute__((warn_unused_result));
+void contexts_start(struct domain *d);	/* undoes contexts_stop */
 /* Bits of the CPUs that run a context of the domain now. */
 uint64_t contexts_cpus(const struct domain *d);
 /* Drops a dying frame from waits: contexts of d whose predicate names it wake with LOST. */
 void contexts_lose_frame(struct domain *d, uint64_t pfn);
+/* A slice or device capability of d goes: contexts of d are unbound from slots [first,
+ * first + count) of the CPU; d's ports and interrupt binding of the device end. */
+void slices_lose(struct domain *d, uint32_t cpu, uint32_t first, uint32_t count);
+void device_lose(struct domain *d, uint32_t device);
 
 #endif

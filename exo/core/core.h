@@ -19,7 +19,7 @@
 
 #define BUDGET		4096u	/* units of work a call may do (design: bounded kernel paths) */
 #define DERIVE_DEPTH	64	/* of capabilities */
-#define COUNT_MAX	0xfffffff0u	/* reference counts refuse beyond this */
+#define COUNT_MAX	0xfffff000u	/* reference counts refuse beyond this (a table may add 512) */
 
 /* Status with the argument at fault: FAIL(OWNER, 3). */
 #define FAIL(code, at)	((uint64_t)EXO_##code | (uint64_t)(at) << 8)
@@ -43,13 +43,14 @@ struct slot {
 	uint8_t type;		/* enum exo_type */
 	uint8_t rights;
 	uint16_t gen;		/* 12 bits, and SLOT_DYING */
-	uint32_t aux;		/* frames: lender's id; domain, context, event: the object; slice: CPU;
+	uint32_t aux;		/* frames: lender's id (0 = kernel); domain, context, event: the object; slice: CPU;
 				 * device: number */
 	uint32_t base, count;	/* frames, slices: range; event: the 64-bit mask (event_mask) */
 	uint32_t parent, child, next, prev;	/* derivation tree, as global names */
 };
 _Static_assert(sizeof(struct slot) == 32, "capability slot");
-#define SLOT_DYING	0x8000u
+#define SLOT_DYING	0x8000u	/* being deleted; so is, then, all that is derived from it */
+#define SLOT_GEN	0x0fffu
 #define SLOTS_PER_FRAME	(EXO_PAGE_SIZE / sizeof(struct slot))
 #define TABLE_FRAMES	256
 
@@ -69,10 +70,14 @@ uint64_t cap_find(struct domain *d, uint64_t name, unsigned type, unsigned right
 uint64_t cap_domain(uint64_t name, unsigned right, unsigned at, struct domain **out);
 /* Resolves a context argument: 0 = the current one (if allowed). */
 uint64_t cap_context(uint64_t name, unsigned right, unsigned at, struct context **out);
-/* Puts a new capability into d's slot `index` (0 = any); parent may be NULL (a
- * root of derivation).  *name receives the user-visible name. */
+/* Is d's slot `index` free (0 = any)?  *index becomes the one to use. */
+uint64_t cap_slot_check(struct domain *d, uint64_t *index, unsigned at);
+/* Puts a new capability into d's slot `index` (0 = any); parent may be NULL: an object's
+ * first capability.  *name receives the user-visible name.  Checks as cap_slot_check, and the
+ * depth of derivation; done before anything is changed. */
 uint64_t cap_insert(struct domain *d, uint64_t index, unsigned at, const struct slot *value,
 	struct slot *parent, uint64_t *name);
+struct domain *slot_domain(const struct slot *s);	/* in whose table it lies */
 /* Unlinks and clears one slot without descendants. */
 void cap_clear(struct slot *s);
 /* A weak reference to a capability, valid while that slot is not reused. */
@@ -105,10 +110,15 @@ uint64_t frame_own(struct domain *d, uint64_t pfn, unsigned at);	/* OK: RAM of d
 uint64_t frame_object_check(struct domain *d, uint64_t pfn, unsigned at);
 void *frame_object_take(uint64_t pfn);	/* flushed, zeroed, type OBJECT; returns its address */
 void frame_object_free(uint64_t pfn);	/* zeroed, back to data of its owner */
-bool frame_pin_ok(uint64_t pfn);
-void frame_pin(uint64_t pfn, bool writable);
-void frame_unpin(uint64_t pfn, bool writable);
+/* A pinned frame stays data of its owner: the kernel or a device uses it. */
+bool frame_pin_ok(uint64_t pfn);	/* data, and the count has room */
+void frame_pin(uint64_t pfn);
+void frame_unpin(uint64_t pfn);
 void frame_set_owner(uint64_t pfn, struct domain *to);	/* moves it between owner lists */
+void frame_set_type(uint64_t pfn, unsigned type);	/* keeps list order and region counts right */
+/* At boot: `count` zeroed entries, and records for ceil(count / 512) regions.  All frames
+ * start as EXO_F_NONE of the kernel; frame_set_type and frame_set_owner do the rest. */
+void frame_tables_init(struct exo_frame *frames, struct region *regions, uint64_t count);
 
 /* Flush stamps: a frame needs a flush if some CPU has not flushed fully since its stamp. */
 extern volatile uint32_t flush_clock;
@@ -118,21 +128,21 @@ void frame_flush_for(uint32_t stamp);	/* one IPI round to the CPUs that need it,
 
 /* Is pfn a PT4 of d that may be loaded?  Lock-free: see root_claim in context.h. */
 bool root_loadable(const struct domain *d, uint64_t pfn);
-/* Restartable sweep: clears every entry of d's page tables that maps a frame for
- * which doomed(pfn, arg) holds.  *cursor = 0 to start; true when finished. */
-bool table_sweep(struct domain *d, uint32_t *cursor, unsigned *budget,
-	bool (*doomed)(uint64_t pfn, const void *arg), const void *arg);
+/* The flush that EXO_FLUSH_* flags ask for, on behalf of d. */
+uint64_t flush_check(uint64_t flags, uint64_t va, uint64_t pages, unsigned at_flags, unsigned at_va);
+void flush_do(const struct domain *d, uint64_t flags, uint64_t va, uint64_t pages);
 
 /* ---- domains (domain.c, destroy.c, revoke.c) ---------------------------- */
 
 #define DOMAIN_PORTS	8
+#define DOOMED_MAX	32	/* frames taken by force at a time */
 
 struct domain {
 	uint32_t id, parent;
 	uint32_t first_child, next_sibling, prev_sibling;
 	uint8_t state, reason;		/* enum exo_domain_state, exo_reason */
 	uint8_t step;			/* of destruction */
-	uint8_t pad;
+	uint8_t level;			/* of destruction: of the page tables untyped now */
 	uint64_t status;
 	uint32_t frames_head, frames;	/* owner list (circular), length */
 	uint32_t table_frames;		/* capability table */
@@ -142,16 +152,21 @@ struct domain {
 	uint32_t reserve;
 	uint32_t contexts, context_head;	/* list through context.sibling_* */
 	uint32_t slices;		/* bound to its contexts */
-	struct cap_ref watch;
+	struct slot watch __attribute__((aligned(32)));	/* derived from the watcher's event capability */
 	uint64_t watch_bits;
 	uint64_t run_time;		/* ns of contexts that are gone or switched out */
 	struct { uint16_t first, count; } ports[DOMAIN_PORTS];
 	/* revocation */
 	uint32_t revoke_frames, revoke_start;	/* wanted; `frames` when asked */
 	uint64_t revoke_deadline;
-	uint64_t revoke_taken;
-	uint32_t sweep_cursor;
 	uint32_t order_next;
+	uint32_t doomed_count, doomed[DOOMED_MAX];	/* FRAME_DOOMED: chosen to be taken */
+	/* the sweep of its page tables in progress (sweep.c) */
+	uint32_t sweep_for;		/* SWEEP_DOOMED, or the slot of a loan that ends; 0 = none */
+	uint32_t sweep_cursor;		/* frame to look at next */
+	uint32_t foreign;		/* entries of its page tables that map others' frames */
+	uint32_t cap;			/* slot of its first capability; it lies in the parent's table */
+	uint32_t returned;		/* frames given to the parent in destruction */
 	struct exo_domain_info death;	/* filled when a context ends it */
 };
 _Static_assert(sizeof(struct domain) <= EXO_PAGE_SIZE, "domain object");
