@@ -43,6 +43,7 @@
 #define CPU_ROUTE_HI	0x18
 #define CPU_PAIR	0x30
 #define CPU_RESCHED	0x38
+#define RESCHED_FRAME	2		/* EXO_RESCHED_FRAME */
 
 .macro PUSH_VOLATILE
 	push %rdi
@@ -147,9 +148,9 @@ syscall_redirected:
 	mov R_RAX(%rsp), %rax
 	jmp syscall_out
 
-	/* resume asks for the frame to be loaded as it is (EXIT_FRAME) */
+	/* resume asks for the frame to be loaded as it is (EXO_RESCHED_FRAME) */
 syscall_not_quick:
-	cmpq $EXIT_FRAME, CPU(CPU_RESCHED)
+	cmpq $RESCHED_FRAME, CPU(CPU_RESCHED)
 	jne syscall_slow
 	movq $0, CPU(CPU_RESCHED)
 	mov CPU(CPU_PAIR), %rcx

@@ -7,8 +7,5 @@
 #define EXO_CS64_SEL	0x33
 #define EXO_SS_SEL	0x2b
 
-/* cpu->resched: bits */
-#define EXIT_PICK	1		/* look for another context */
-#define EXIT_FRAME	2		/* load the whole frame (resume) */
 
 #endif

@@ -6,9 +6,8 @@
 #include "exo/arch/trap.h"
 #include "exo/arch/layout.h"
 
-#define RFLAGS_USER	0x003f4dd5ul	/* CF PF AF ZF SF TF DF OF NT RF AC ... as user code may set */
-#define RFLAGS_FORCED	0x202ul
-#define RFLAGS_DROPPED	0x00014000ul	/* RF and NT are not carried over */
+#define RFLAGS_USER	0x240dd5ul	/* CF PF AF ZF SF TF DF OF AC ID: what user code may set */
+#define RFLAGS_FORCED	0x202ul		/* IF: interrupts are the kernel's */
 #define MXCSR_INIT	0x1f80u
 
 uint32_t xsave_size;
@@ -146,7 +145,7 @@ bool arch_frame_sanitize(struct exo_regs *r)
 		return false;
 	r->cs = cs;
 	r->ss = ss;
-	r->rflags = (r->rflags & RFLAGS_USER & ~RFLAGS_DROPPED) | RFLAGS_FORCED;
+	r->rflags = (r->rflags & RFLAGS_USER) | RFLAGS_FORCED;
 	return true;
 }
 
@@ -161,7 +160,7 @@ bool arch_context_load(struct context *x)
 	if (!arch_root_load(x))
 		return false;
 	__builtin_memcpy(r, &copy, TRAP_FRAME);
-	segments_load(x->tls);
+	arch_tls_load(x->tls);
 	ports_load(domain_at(x->domain));
 	bases_load(copy.ds, copy.es, copy.fs, copy.gs, copy.fs_base, copy.gs_base, copy.kgs_base);
 	if (!xrstor((uint8_t *)s + EXO_SAVE_XSTATE))

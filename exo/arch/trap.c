@@ -68,7 +68,7 @@ static void interrupt(unsigned vector)
 		return;
 	case VEC_KICK:
 		irq_eoi();
-		this_cpu()->resched |= EXIT_PICK;
+		this_cpu()->resched |= EXO_RESCHED_PICK;
 		return;
 	}
 	irq_eoi();
@@ -124,7 +124,7 @@ void trap_bad_state(void)
 	kernel_lock();
 	context_kill(this_cpu()->current, EXO_DEAD_STATE, 0, 0, 0);
 	kernel_unlock();
-	this_cpu()->resched |= EXIT_PICK;
+	this_cpu()->resched |= EXO_RESCHED_PICK;
 }
 
 /* The slow way out: until the current context has neither reason to be replaced nor an
@@ -134,12 +134,12 @@ void kernel_exit(void)
 	struct cpu *c = this_cpu();
 	kernel_lock();
 	for (;;) {
-		if (c->resched & EXIT_PICK || !c->current) {
+		if (c->resched & EXO_RESCHED_PICK || !c->current) {
 			c->resched = 0;
 			sched_pick();
 		}
 		if (c->current) {
-			c->resched &= ~(uint64_t)EXIT_FRAME;
+			c->resched &= ~(uint64_t)EXO_RESCHED_FRAME;
 			upcall_events();
 			if (!c->resched)
 				break;

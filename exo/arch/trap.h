@@ -33,7 +33,7 @@ void irq_device(unsigned gsi);		/* masks the line and signals who bound it; lock
 void flush_serve(void);			/* does what this CPU's shootdown mailbox asks, and acknowledges */
 uint64_t ex_table_find(uint64_t rip);	/* the fix-up of a kernel instruction, 0 = none */
 void ports_load(const struct domain *d);	/* opens the domain's I/O ports in the TSS */
-void segments_load(const uint64_t tls[4]);	/* GDT entries 12-15 of this CPU */
+/* arch_tls_load (core/context.h) is defined with the GDT */
 void panic_trap(const struct exo_regs *r, uint64_t cr2) __attribute__((noreturn));
 uint64_t clock_ns(uint64_t tsc);
 extern bool cpu_has_fsgsbase, cpu_has_smap, cpu_has_pku;

@@ -10,7 +10,9 @@
 #define WHEEL_SLOTS	64
 #define WHEEL_SHIFT	14	/* a slot of level 0 is 2^14 ns, of level k 2^(14 + 6k) */
 
-/* A timer is named by its context: id * 2 for `timer`, id * 2 + 1 for `deadline`. */
+/* A timer is named by its context: id * 2 + TIMER_USER or TIMER_WAIT. */
+#define TIMER_USER	0	/* timer_set */
+#define TIMER_WAIT	1	/* wait's deadline */
 struct timer {
 	uint64_t when;		/* ns; 0 = not set */
 	uint32_t next, prev;	/* names of timers in the same slot (circular) */
@@ -30,6 +32,10 @@ void timer_run(struct wheel *w, uint64_t now);	/* fires what is due, bounded */
 /* ---- CPUs ---------------------------------------------------------------- */
 
 struct context;
+
+/* cpu->resched: bits. */
+#define EXO_RESCHED_PICK	1	/* look for another context before returning */
+#define EXO_RESCHED_FRAME	2	/* the whole frame is to be loaded (resume) */
 
 /* What the core keeps per CPU.  The first fields' offsets are known to entry.S. */
 struct cpu {
@@ -51,6 +57,8 @@ struct cpu {
 	uint32_t slot;		/* of the slice vector: the one that runs */
 	uint64_t slot_start, slot_end;
 	uint64_t switched;	/* when current came */
+	struct context *donee;	/* whom the rest of the slice was given to */
+	bool passed;		/* the slot's own context gave the rest away */
 	struct exo_slice_page *slices;
 	struct wheel wheel;
 };
@@ -66,18 +74,19 @@ struct context {
 	uint32_t home;			/* where it takes unused slots */
 	uint8_t state;			/* enum exo_context_state */
 	uint8_t in_user;		/* running in the U root */
-	uint8_t stop;			/* asked to leave its CPU */
-	uint8_t wake_tag;		/* wait's result while READY: status */
-	uint8_t waiting_call;		/* the saved state is inside wait(): result goes to RAX/RDX */
-	uint8_t warned, queued;
+	uint8_t running;		/* it is some CPU's current one (`cpu`), whatever its state */
+	uint8_t queued;			/* in its home CPU's ready ring */
+	uint8_t want_start;		/* wants SLICE_START */
+	uint8_t warned;			/* of this slice's end */
+	uint8_t woken;			/* wait's result is to be put into RAX and RDX: */
+	uint64_t wake_status, wake_value;
 	uint32_t ready_next, ready_prev;	/* ready ring of its home CPU */
 	uint32_t sibling_next, sibling_prev;	/* the domain's contexts */
 	uint32_t slices;		/* bound to it */
 	uint32_t cap;			/* slot of its first capability (cap.c keeps it) */
 	uint64_t run_time, switched_in;
 	uint64_t tls[4];
-	struct timer timer;		/* timer_set */
-	struct timer deadline;		/* wait */
+	struct timer timers[2];		/* TIMER_USER, TIMER_WAIT */
 	struct exo_predicate pred;	/* of the wait in progress; its frames are pinned */
 };
 _Static_assert(sizeof(struct context) <= EXO_PAGE_SIZE, "context object");
@@ -97,10 +106,17 @@ static inline struct domain *current_domain(void) { return domain_at(this_cpu()-
 /* Chooses what this CPU runs next and makes it current (NULL = idle); on the way out of
  * the kernel, when cpu->resched is set.  Saves and loads through arch_context_*. */
 void sched_pick(void);
-void sched_ready(struct context *x);	/* x may run: queue it, kick its CPU if that is idle */
-void sched_block(struct context *x, unsigned state);	/* x may not run any more; if it runs here: resched */
+void sched_ready(struct context *x);	/* x may run: queues it, kicks a CPU that waits for it */
+void sched_block(struct context *x, unsigned state);	/* x may not run any more; its CPU reschedules */
 void sched_tick(void);			/* the timer interrupt */
+void sched_timer(void);			/* arms this CPU's timer for what comes next */
+void sched_unbind(struct context *x);	/* out of all slice vectors */
 void sched_init_cpu(struct cpu *c, struct exo_slice_page *page);
+
+/* ---- wait (wait.c) ------------------------------------------------------- */
+
+void wait_wake(struct context *x, unsigned status, uint64_t value);	/* ends its wait */
+bool wait_check(struct context *x);	/* wakes it if its predicate holds */
 
 /* Registers and extended state of the current context to and from its save area
  * (exo/arch/switch.c).  Load returns false if the state cannot be loaded. */
@@ -117,6 +133,7 @@ void arch_swap_gs(void);			/* with every change between U and K root */
 bool arch_frame_sanitize(struct exo_regs *r);
 void arch_context_reset(struct context *x);	/* the save area as of a fresh start */
 void arch_segment_base(unsigned op, uint64_t base);	/* enum exo_segment_op FS, GS, KGS */
+void arch_tls_load(const uint64_t tls[4]);	/* into this CPU's GDT, entries 12-15 */
 
 /* ---- upcalls (upcall.c) --------------------------------------------------- */
 
@@ -134,6 +151,7 @@ void context_kill(struct context *x, unsigned reason, uint64_t fault_addr, uint6
 bool context_destroy(struct context *x) __attribute__((warn_unused_result));
 /* Sets bits for a context and reaches it.  True if none was pending before. */
 bool context_signal(struct context *x, uint64_t bits);
+volatile uint16_t *context_pair(const struct context *x);	/* its {pending, mask} bytes */
 /* Takes all contexts of a domain off their CPUs.  False: some CPU still has to let go of
  * one (it was kicked): the caller returns AGAIN and tries later. */
 bool contexts_stop(struct domain *d) __attribute__((warn_unused_result));

@@ -1,0 +1,240 @@
+/* Contexts: virtual CPUs.  Created from three frames, controlled, signalled, ended.
+ *
+ * A context runs on one CPU at a time.  When and where is sched.c's business and, by
+ * slices, that of who holds them; what it runs is its libOS's.
+ */
+#include "context.h"
+
+static void link_to_domain(struct domain *d, struct context *x)
+{
+	x->sibling_prev = 0;
+	x->sibling_next = d->context_head;
+	if (d->context_head)
+		context_at(d->context_head)->sibling_prev = x->id;
+	d->context_head = x->id;
+	d->contexts++;
+}
+
+static void unlink_from_domain(struct domain *d, struct context *x)
+{
+	if (x->sibling_next)
+		context_at(x->sibling_next)->sibling_prev = x->sibling_prev;
+	if (x->sibling_prev)
+		context_at(x->sibling_prev)->sibling_next = x->sibling_next;
+	else
+		d->context_head = x->sibling_next;
+	d->contexts--;
+}
+
+uint64_t call_context_create(struct call *c)
+{
+	struct domain *d;
+	uint64_t status = cap_domain(c->rdi, EXO_R_MANAGE, 1, &d);
+	if (status)
+		return status;
+	uint64_t object = c->rsi, control = c->rdx, save = c->r10;
+	if ((status = frame_object_check(d, object, 2)) || (status = frame_own(d, control, 3)) ||
+	    (status = frame_own(d, save, 4)))
+		return status;
+	if (control == save || control == object || save == object)
+		return FAIL(BUSY, 2);
+	if (frame_table[control].type != EXO_F_DATA || !frame_pin_ok(control))
+		return FAIL(BUSY, 3);
+	if (frame_table[save].type != EXO_F_DATA || !frame_pin_ok(save))
+		return FAIL(BUSY, 4);
+	if (c->r8 >= cpu_count)
+		return FAIL(ARG, 5);
+	struct slot cap = {
+		.type = EXO_T_CONTEXT, .rights = EXO_R_GRANT | EXO_R_CONTROL | EXO_R_YIELD, .aux = object,
+	};
+	if ((status = cap_insert(current_domain(), c->r9, 6, &cap, NULL, &c->rdx)))
+		return status;
+	struct context *x = frame_object_take(object);
+	frame_pin(control, true);
+	frame_pin(save, true);
+	x->id = object;
+	x->domain = d->id;
+	x->control = control;
+	x->save = save;
+	x->mask_frame = control;
+	x->mask_offset = offsetof(struct exo_control, pending);
+	x->home = x->cpu = c->r8;
+	x->state = EXO_CS_STOPPED;
+	arch_context_reset(x);
+	context_control(x)->number = x->id;
+	link_to_domain(d, x);
+	return EXO_OK;
+}
+
+bool context_destroy(struct context *x)
+{
+	sched_block(x, EXO_CS_STOPPED);
+	if (x->running)
+		return false;
+	struct domain *d = domain_at(x->domain);
+	if (x->state == EXO_CS_WAITING)
+		wait_wake(x, EXO_DYING, 0);
+	timer_cancel(x, TIMER_USER);
+	sched_unbind(x);
+	if (x->mask_frame != x->control)
+		frame_unpin(x->mask_frame, true);
+	frame_unpin(x->control, true);
+	frame_unpin(x->save, true);
+	d->run_time += x->run_time;
+	unlink_from_domain(d, x);
+	frame_object_free(x->id);
+	return true;
+}
+
+bool contexts_stop(struct domain *d)
+{
+	bool off = true;
+	for (struct context *x = context_at(d->context_head); x; x = context_at(x->sibling_next)) {
+		sched_block(x, EXO_CS_STOPPED);
+		off &= !x->running;
+	}
+	return off;
+}
+
+uint64_t contexts_cpus(const struct domain *d)
+{
+	uint64_t mask = 0;
+	for (unsigned i = 0; i < cpu_count; i++) {
+		struct context *x = cpu_at(i)->current;
+		if (x && x->domain == d->id)
+			mask |= 1ul << i;
+	}
+	return mask;
+}
+
+/* Where the context keeps its {pending, mask} pair. */
+volatile uint16_t *context_pair(const struct context *x)
+{
+	return (volatile uint16_t *)((uint8_t *)pfn_to_virt(x->mask_frame) + x->mask_offset);
+}
+
+/* Coalesces: whoever finds the pending byte set needs to do nothing more. */
+bool context_signal(struct context *x, uint64_t bits)
+{
+	volatile uint8_t *pair = (volatile uint8_t *)context_pair(x);
+	__atomic_fetch_or(&context_control(x)->events, bits, __ATOMIC_SEQ_CST);
+	bool was = __atomic_exchange_n(&pair[0], 1, __ATOMIC_SEQ_CST);
+	trace(EXO_TR_SIGNAL, x->state, x->id, bits);
+	if (x->state == EXO_CS_WAITING) {
+		if (!pair[1])
+			wait_wake(x, EXO_EVENT, 0);
+		else
+			wait_check(x);
+	} else if (x->running && x != this_cpu()->current && !was && !pair[1]) {
+		arch_kick(x->cpu);
+	}
+	return !was;
+}
+
+uint64_t call_event_create(struct call *c)
+{
+	struct context *x;
+	struct slot *parent = NULL;
+	uint64_t status = cap_context(c->rsi, EXO_R_CONTROL, 2, &x);
+	if (status)
+		return status;
+	if (c->rsi)
+		status = cap_find(current_domain(), c->rsi, EXO_T_CONTEXT, EXO_R_CONTROL, 2, &parent);
+	if (status)
+		return status;
+	uint64_t mask = c->rdx;
+	if (!mask || mask & ~EXO_EV_USER)
+		return FAIL(ARG, 3);
+	struct slot cap = {
+		.type = EXO_T_EVENT, .rights = EXO_R_GRANT | EXO_R_SIGNAL, .aux = x->id,
+		.base = (uint32_t)mask, .count = mask >> 32,
+	};
+	return cap_insert(current_domain(), c->rdi, 1, &cap, parent, &c->rdx);
+}
+
+uint64_t call_event_signal(struct call *c)
+{
+	struct slot *s;
+	uint64_t status = cap_find(current_domain(), c->rdi, EXO_T_EVENT, EXO_R_SIGNAL, 1, &s);
+	if (status)
+		return status;
+	if (c->rsi & ~slot_mask(s))
+		return FAIL(RIGHT, 2);
+	c->rdx = context_signal(context_at(s->aux), c->rsi);
+	return EXO_OK;
+}
+
+static const char *const reason_text[] = {
+	[EXO_DEAD_NOT] = "?", [EXO_DEAD_EXIT] = "exited",
+	[EXO_DEAD_EXCEPTION] = "an exception that could not be delivered",
+	[EXO_DEAD_STATE] = "a state that cannot be loaded", [EXO_DEAD_REVOKED] = "revoked",
+	[EXO_DEAD_DESTROYED] = "destroyed",
+};
+
+/* The page-table entries of `va`, from the root down, as far as they are present. */
+static void walk_record(struct exo_domain_info *info, uint64_t va)
+{
+	uint64_t pfn = info->root;
+	for (int level = 3; level >= 0 && pfn; level--) {
+		const uint64_t *table = pfn_to_virt(pfn);
+		uint64_t entry = pte_read(&table[va >> (12 + 9 * level) & 511]);
+		info->entries[3 - level] = entry;
+		if (!(entry & EXO_PTE_P) || entry & EXO_PTE_PS)
+			break;
+		pfn = (entry & EXO_PTE_FRAME) >> 12;
+	}
+}
+
+static void record_death(struct domain *d, struct context *x, uint64_t fault_addr)
+{
+	struct exo_domain_info *info = &d->death;
+	info->context = x->id;
+	info->fault_addr = fault_addr;
+	if (x->running && x == this_cpu()->current)
+		__builtin_memcpy(&info->regs, arch_current_regs(), offsetof(struct exo_regs, fs_base));
+	else
+		__builtin_memcpy(&info->regs, context_regs(x), sizeof info->regs);
+	uint32_t root = x->in_user ? x->root_u : x->root_k;
+	info->root = root_loadable(d, root) ? root : 0;
+	walk_record(info, fault_addr);
+}
+
+void context_kill(struct context *x, unsigned reason, uint64_t fault_addr, uint64_t vector,
+	uint64_t error)
+{
+	struct domain *d = domain_at(x->domain);
+	if (d->state != EXO_DS_ACTIVE && d->state != EXO_DS_STOPPED)
+		return;
+	d->state = EXO_DS_KILLED;
+	d->reason = reason;
+	record_death(d, x, fault_addr);
+	struct exo_regs *r = &d->death.regs;
+	r->vector = vector;
+	r->error = error;
+	log_print("domain %x killed: %s; context %x vector %lu error %lx address %lx\n", d->id,
+		reason_text[reason], x->id, vector, error, fault_addr);
+	log_print("  rip %lx rsp %lx rflags %lx cs %lx ss %lx root %lx\n", r->rip, r->rsp, r->rflags,
+		r->cs, r->ss, d->death.root);
+	log_print("  rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx rbp %lx\n", r->rax, r->rbx, r->rcx,
+		r->rdx, r->rsi, r->rdi, r->rbp);
+	log_print("  r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx\n", r->r8, r->r9,
+		r->r10, r->r11, r->r12, r->r13, r->r14, r->r15);
+	log_print("  entries %lx %lx %lx %lx\n", d->death.entries[0], d->death.entries[1],
+		d->death.entries[2], d->death.entries[3]);
+	(void)contexts_stop(d);	/* those elsewhere were kicked */
+	domain_signal_watch(d);
+}
+
+void contexts_lose_frame(struct domain *d, uint64_t pfn)
+{
+	for (struct context *x = context_at(d->context_head); x; x = context_at(x->sibling_next)) {
+		if (x->state != EXO_CS_WAITING)
+			continue;
+		bool names = false;
+		for (unsigned p = 0; p < x->pred.products; p++)
+			for (unsigned t = 0; t < x->pred.terms[p]; t++)
+				names |= x->pred.term[p][t].addr >> EXO_PAGE_SHIFT == pfn;
+		if (names)
+			wait_wake(x, EXO_LOST, 0);
+	}
+}
