@@ -23,10 +23,15 @@ uint32_t slot_name(const struct slot *s)
 	return s ? ((uintptr_t)s - (uintptr_t)phys_to_virt(0)) / sizeof(struct slot) : 0;
 }
 
+static struct exo_frame *slot_frame(const struct slot *s)
+{
+	return frame_at(slot_name(s) / SLOTS_PER_FRAME);
+}
+
 /* For an object frame that holds slots, `typerefs` is the domain they belong to. */
 struct domain *slot_domain(const struct slot *s)
 {
-	return domain_at(frame_at(slot_name(s) / SLOTS_PER_FRAME)->typerefs);
+	return domain_at(slot_frame(s)->typerefs);
 }
 
 struct slot *domain_slot(const struct domain *d, uint64_t index)
@@ -50,6 +55,7 @@ void cap_table_add(struct domain *d, uint64_t pfn)
 	generation_seed += 37;
 	for (unsigned i = 0; i < SLOTS_PER_FRAME; i++)
 		s[i].gen = generation_after(generation_seed);
+	frame_at(pfn)->pins = d->table_frames == 0;	/* index 0 is never used */
 	d->table[d->table_frames++] = pfn;
 }
 
@@ -62,13 +68,13 @@ static bool slot_dying(const struct slot *s)
 	return s;
 }
 
-static unsigned slot_depth(const struct slot *s)
+uint64_t cap_depth_check(const struct slot *parent)
 {
 	unsigned depth = 0;
 
-	for (; s; s = slot_at(s->parent))
+	for (; parent; parent = slot_at(parent->parent))
 		depth++;
-	return depth;
+	return depth < DERIVE_DEPTH ? EXO_OK : FAIL(LIMIT, 0);
 }
 
 uint64_t cap_find_any(struct domain *d, uint64_t name, unsigned at, struct slot **out)
@@ -139,7 +145,7 @@ struct slot *cap_ref_get(struct cap_ref ref, unsigned type)
 
 	if (!s)
 		return NULL;
-	f = frame_at(ref.name / SLOTS_PER_FRAME);
+	f = slot_frame(s);
 	if (f->type != EXO_F_OBJECT || !f->typerefs || s->type != type || s->gen != ref.gen)
 		return NULL;
 	return slot_dying(s) ? NULL : s;
@@ -147,22 +153,23 @@ struct slot *cap_ref_get(struct cap_ref ref, unsigned type)
 
 /* ---- making and unmaking ------------------------------------------------ */
 
+/* A table frame counts its used slots in `pins`, so that a full one is passed over at once. */
 uint64_t cap_slot_check(struct domain *d, uint64_t *index, unsigned at)
 {
-	uint64_t slots = d->table_frames * SLOTS_PER_FRAME;
+	uint64_t slots = d->table_frames * SLOTS_PER_FRAME, i = *index;
 
-	if (*index)
-		return *index >= slots ? FAIL(ARG, at) :
-			domain_slot(d, *index)->type ? FAIL(BUSY, at) : EXO_OK;
-	for (uint64_t i = 0; i < slots; i++) {
-		uint64_t try = (d->free_slot + i) % slots;
-
-		if (try && !domain_slot(d, try)->type) {
-			d->free_slot = *index = try;
-			return EXO_OK;
-		}
-	}
-	return FAIL(LIMIT, at);
+	if (i)
+		return i >= slots ? FAIL(ARG, at) : domain_slot(d, i)->type ? FAIL(BUSY, at) : EXO_OK;
+	while (i < slots && frame_at(d->table[i / SLOTS_PER_FRAME])->pins == SLOTS_PER_FRAME)
+		i += SLOTS_PER_FRAME;
+	if (i >= slots)
+		return FAIL(LIMIT, at);
+	if (!i)
+		i = 1;
+	while (domain_slot(d, i)->type)
+		i++;
+	*index = i;
+	return EXO_OK;
 }
 
 void slot_link(struct slot *s, struct slot *parent)
@@ -198,6 +205,7 @@ void slot_fill(struct slot *s, const struct slot *value, struct slot *parent)
 	*s = *value;
 	s->gen = gen;
 	s->child = 0;
+	slot_frame(s)->pins++;
 	slot_link(s, parent);
 	if (!parent && s->type == EXO_T_DOMAIN)
 		domain_at(s->aux)->cap = slot_name(s);
@@ -211,10 +219,8 @@ uint64_t cap_insert(struct domain *d, uint64_t index, unsigned at, const struct 
 	uint64_t status = cap_slot_check(d, &index, at);
 	struct slot *s;
 
-	if (status)
+	if (status || (status = cap_depth_check(parent)))
 		return status;
-	if (slot_depth(parent) >= DERIVE_DEPTH)
-		return FAIL(LIMIT, 0);
 	s = domain_slot(d, index);
 	slot_fill(s, value, parent);
 	*name = index | (uint64_t)(s->gen & SLOT_GEN) << 20;
@@ -226,6 +232,7 @@ void cap_clear(struct slot *s)
 	uint16_t gen = generation_after(s->gen & SLOT_GEN);
 
 	slot_unlink(s);
+	slot_frame(s)->pins--;
 	*s = (struct slot){ .gen = gen };
 }
 

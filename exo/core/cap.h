@@ -10,6 +10,7 @@ struct slot *domain_slot(const struct domain *d, uint64_t index);
 void cap_table_add(struct domain *d, uint64_t pfn);	/* checked: an object frame to be */
 /* Like cap_find, but a dying capability of any type will do. */
 uint64_t cap_find_any(struct domain *d, uint64_t name, unsigned at, struct slot **out);
+uint64_t cap_depth_check(const struct slot *parent);	/* may it have children? */
 void slot_link(struct slot *s, struct slot *parent);	/* as its first child */
 void slot_unlink(struct slot *s);
 void slot_fill(struct slot *s, const struct slot *value, struct slot *parent);

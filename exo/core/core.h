@@ -146,7 +146,6 @@ struct domain {
 	uint64_t status;
 	uint32_t frames_head, frames;	/* owner list (circular), length */
 	uint32_t table_frames;		/* capability table */
-	uint32_t free_slot;		/* index of a hint where to look for a free slot */
 	uint32_t table[TABLE_FRAMES];
 	uint32_t page;			/* domain page, 0 = none */
 	uint32_t reserve;
@@ -172,6 +171,8 @@ struct domain {
 _Static_assert(sizeof(struct domain) <= EXO_PAGE_SIZE, "domain object");
 
 struct domain *domain_at(uint32_t id);	/* NULL if 0 */
+/* Makes an empty domain of two checked object frames (parent NULL: the first domain). */
+struct domain *domain_make(uint64_t object, uint64_t table, struct domain *parent);
 void domain_signal_watch(struct domain *d);
 extern uint32_t domain_init_id;		/* the first domain: parent of orphans */
 

@@ -133,13 +133,15 @@ void frame_set_type(uint64_t pfn, unsigned type)
 void frame_set_owner(uint64_t pfn, struct domain *to)
 {
 	struct exo_frame *f = frame_at(pfn);
-	struct domain *from = domain_at(f->owner);
+	uint32_t owner = f->owner;
+	struct domain *from = domain_at(owner);
 
 	if (from) {
 		list_unlink(from, pfn);
 		from->frames--;
 	}
-	region_move(pfn, f->owner, to ? (f->owner = to->id) : (f->owner = 0));
+	f->owner = to ? to->id : 0;
+	region_move(pfn, owner, f->owner);
 	if (to) {
 		list_link(to, pfn);
 		to->frames++;
@@ -185,7 +187,7 @@ void *frame_object_take(uint64_t pfn)
 void frame_object_free(uint64_t pfn)
 {
 	page_zero(pfn_to_virt(pfn));
-	frame_at(pfn)->typerefs = 0;	/* an object's: see slot_domain */
+	frame_at(pfn)->typerefs = frame_at(pfn)->pins = 0;	/* an object's: see cap.c */
 	frame_set_type(pfn, EXO_F_DATA);
 }
 
