@@ -1,0 +1,20 @@
+/* All of libos/common. */
+#ifndef COMMON_COMMON_H
+#define COMMON_COMMON_H
+
+#include "calls.h"
+#include "elf.h"
+#include "event.h"
+#include "frames.h"
+#include "lock.h"
+#include "note.h"
+#include "proxy.h"
+#include "pt.h"
+#include "ring.h"
+#include "spawn.h"
+#include "start.h"
+#include "text.h"
+#include "time.h"
+#include "upcall.h"
+
+#endif
