@@ -47,11 +47,11 @@ uint64_t call_context_create(struct call *c)
 	struct slot cap = {
 		.type = EXO_T_CONTEXT, .rights = EXO_R_GRANT | EXO_R_CONTROL | EXO_R_YIELD, .aux = object,
 	};
-	if ((status = cap_insert(current_domain(), c->r9, 6, &cap, NULL, &c->rdx)))
+	if ((status = cap_slot_check(current_domain(), &c->r9, 6)))
 		return status;
 	struct context *x = frame_object_take(object);
-	frame_pin(control, true);
-	frame_pin(save, true);
+	frame_pin(control);
+	frame_pin(save);
 	x->id = object;
 	x->domain = d->id;
 	x->control = control;
@@ -63,7 +63,7 @@ uint64_t call_context_create(struct call *c)
 	arch_context_reset(x);
 	context_control(x)->number = x->id;
 	link_to_domain(d, x);
-	return EXO_OK;
+	return cap_insert(current_domain(), c->r9, 6, &cap, NULL, &c->rdx);
 }
 
 bool context_destroy(struct context *x)
@@ -77,9 +77,9 @@ bool context_destroy(struct context *x)
 	timer_cancel(x, TIMER_USER);
 	sched_unbind(x);
 	if (x->mask_frame != x->control)
-		frame_unpin(x->mask_frame, true);
-	frame_unpin(x->control, true);
-	frame_unpin(x->save, true);
+		frame_unpin(x->mask_frame);
+	frame_unpin(x->control);
+	frame_unpin(x->save);
 	d->run_time += x->run_time;
 	unlink_from_domain(d, x);
 	frame_object_free(x->id);
@@ -134,10 +134,10 @@ bool context_signal(struct context *x, uint64_t bits)
 uint64_t call_event_create(struct call *c)
 {
 	struct context *x;
-	struct slot *parent = NULL;
 	uint64_t status = cap_context(c->rsi, EXO_R_CONTROL, 2, &x);
 	if (status)
 		return status;
+	struct slot *parent = slot_at(x->cap);	/* so that it goes with the context */
 	if (c->rsi)
 		status = cap_find(current_domain(), c->rsi, EXO_T_CONTEXT, EXO_R_CONTROL, 2, &parent);
 	if (status)

@@ -58,9 +58,9 @@ static uint64_t set_mask_at(struct context *x, uint64_t pfn, uint64_t offset)
 		return FAIL(BUSY, 3);
 	}
 	if (pfn != x->control)
-		frame_pin(pfn, true);
+		frame_pin(pfn);
 	if (x->mask_frame != x->control)
-		frame_unpin(x->mask_frame, true);
+		frame_unpin(x->mask_frame);
 	x->mask_frame = pfn;
 	x->mask_offset = offset;
 	if (is_here(x))
