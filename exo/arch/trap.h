@@ -29,7 +29,7 @@ extern uint32_t xsave_size;		/* bytes of the XSAVE image that contexts keep */
 
 /* the rest of exo/arch */
 void irq_eoi(void);
-void irq_device(unsigned gsi);		/* masks the line and signals who bound it; lock held */
+void irq_device(unsigned gsi);		/* masks the line, acknowledges, calls device_interrupt; lock held */
 void flush_serve(void);			/* does what this CPU's shootdown mailbox asks, and acknowledges */
 uint64_t ex_table_find(uint64_t rip);	/* the fix-up of a kernel instruction, 0 = none */
 void ports_load(const struct domain *d);	/* opens the domain's I/O ports in the TSS */

@@ -46,6 +46,11 @@ extern uint64_t arch_pte_reserved;		/* frame bits above the physical address wid
 extern bool arch_l1tf_safe;			/* non-present entries may hold anything */
 extern uint64_t arch_kernel_pml4[7];		/* entries of the kernel's slots, 257-263 */
 
+void arch_ports_changed(void);		/* the current domain got I/O ports */
+void arch_irq_unmask(unsigned gsi);
+void arch_trace_mask(uint64_t kinds);	/* 1 << kind: recorded from now on */
+void arch_reboot(void) __attribute__((noreturn));
+
 void page_zero(void *page);
 void page_copy(void *to, const void *from);
 

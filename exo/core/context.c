@@ -68,12 +68,10 @@ uint64_t call_context_create(struct call *c)
 
 bool context_destroy(struct context *x)
 {
-	sched_block(x, EXO_CS_STOPPED);
+	context_stop(x, EXO_DYING);
 	if (x->running)
 		return false;
 	struct domain *d = domain_at(x->domain);
-	if (x->state == EXO_CS_WAITING)
-		wait_wake(x, EXO_DYING, 0);
 	timer_cancel(x, TIMER_USER);
 	sched_unbind(x);
 	if (x->mask_frame != x->control)
@@ -86,14 +84,31 @@ bool context_destroy(struct context *x)
 	return true;
 }
 
+void context_stop(struct context *x, unsigned status)
+{
+	if (x->state == EXO_CS_WAITING)
+		wait_wake(x, status, 0);
+	sched_block(x, EXO_CS_STOPPED);
+}
+
 bool contexts_stop(struct domain *d)
 {
 	bool off = true;
 	for (struct context *x = context_at(d->context_head); x; x = context_at(x->sibling_next)) {
-		sched_block(x, EXO_CS_STOPPED);
+		x->held |= x->state != EXO_CS_STOPPED;
+		context_stop(x, EXO_EVENT);
 		off &= !x->running;
 	}
 	return off;
+}
+
+void contexts_start(struct domain *d)
+{
+	for (struct context *x = context_at(d->context_head); x; x = context_at(x->sibling_next)) {
+		if (x->held)
+			sched_ready(x);
+		x->held = 0;
+	}
 }
 
 uint64_t contexts_cpus(const struct domain *d)
@@ -221,7 +236,8 @@ void context_kill(struct context *x, unsigned reason, uint64_t fault_addr, uint6
 		r->r10, r->r11, r->r12, r->r13, r->r14, r->r15);
 	log_print("  entries %lx %lx %lx %lx\n", d->death.entries[0], d->death.entries[1],
 		d->death.entries[2], d->death.entries[3]);
-	(void)contexts_stop(d);	/* those elsewhere were kicked */
+	if (!contexts_stop(d))
+		log_print("  other contexts are being stopped\n");
 	domain_signal_watch(d);
 }
 

@@ -76,6 +76,7 @@ struct context {
 	uint8_t in_user;		/* running in the U root */
 	uint8_t running;		/* it is some CPU's current one (`cpu`), whatever its state */
 	uint8_t queued;			/* in its home CPU's ready ring */
+	uint8_t held;			/* stopped with its domain: goes on with it */
 	uint8_t want_start;		/* wants SLICE_START */
 	uint8_t warned;			/* of this slice's end */
 	uint8_t woken;			/* wait's result is to be put into RAX and RDX: */
@@ -156,6 +157,9 @@ volatile uint16_t *context_pair(const struct context *x);	/* its {pending, mask}
  * one (it was kicked): the caller returns AGAIN and tries later. */
 bool contexts_stop(struct domain *d) __attribute__((warn_unused_result));
 void contexts_start(struct domain *d);	/* undoes contexts_stop */
+void contexts_start(struct domain *d);	/* those that contexts_stop stopped go on */
+/* Off its CPU (kicked, if that is another one); a wait ends with `status`. */
+void context_stop(struct context *x, unsigned status);
 /* Bits of the CPUs that run a context of the domain now. */
 uint64_t contexts_cpus(const struct domain *d);
 /* Drops a dying frame from waits: contexts of d whose predicate names it wake with LOST. */

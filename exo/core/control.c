@@ -96,9 +96,8 @@ static uint64_t run(struct context *x)
 
 static uint64_t stop(struct context *x)
 {
-	if (x->state == EXO_CS_WAITING)
-		wait_wake(x, EXO_EVENT, 0);
-	sched_block(x, EXO_CS_STOPPED);
+	context_stop(x, EXO_EVENT);
+	x->held = 0;
 	return x->running && !is_here(x) ? EXO_AGAIN : EXO_OK;
 }
 

@@ -1,0 +1,332 @@
+/* CPU time: per CPU a linear vector of slices (Aegis), each bound to a context by who
+ * holds it, and a ring of ready contexts that share what nobody uses.
+ *
+ * The kernel knows no priorities.  A slot goes to the context bound to it if that is
+ * ready; else to the ring, in turn.  A context gets a warning before its slice ends and
+ * is saved by force at the end.  How slots are bound is policy, and somewhere else.
+ */
+#include "context.h"
+
+#define SLICE_DEFAULT	10000000ul	/* ns, until who holds the slice changes it */
+#define SLICE_MIN	100000ul
+#define SLICE_MAX	1000000000ul
+
+/* ---- the ready ring ---------------------------------------------------------- */
+
+static void enqueue(struct context *x)
+{
+	struct cpu *c = cpu_at(x->home);
+	if (x->queued)
+		return;
+	if (c->ready) {
+		struct context *head = context_at(c->ready), *tail = context_at(head->ready_prev);
+		x->ready_next = head->id;
+		x->ready_prev = tail->id;
+		tail->ready_next = x->id;
+		head->ready_prev = x->id;
+	} else {
+		c->ready = x->ready_next = x->ready_prev = x->id;
+	}
+	x->queued = 1;
+}
+
+static void dequeue(struct context *x)
+{
+	struct cpu *c = cpu_at(x->home);
+	if (!x->queued)
+		return;
+	x->queued = 0;
+	if (x->ready_next == x->id) {
+		c->ready = 0;
+		return;
+	}
+	context_at(x->ready_prev)->ready_next = x->ready_next;
+	context_at(x->ready_next)->ready_prev = x->ready_prev;
+	if (c->ready == x->id)
+		c->ready = x->ready_next;
+}
+
+/* A CPU has to look again if it idles or if its present slot belongs to x. */
+static void notify(struct cpu *c, const struct context *x)
+{
+	bool owns = c->slices->slice[c->slot].context == x->id && c->current != x;
+	if (!owns && !(c->number == x->home && (!c->current || c->current->state != EXO_CS_READY)))
+		return;
+	c->resched |= EXO_RESCHED_PICK;
+	if (c != this_cpu())
+		arch_kick(c->number);
+}
+
+void sched_ready(struct context *x)
+{
+	x->state = EXO_CS_READY;
+	if (x->running)		/* it was about to leave its CPU, and stays */
+		return;
+	enqueue(x);
+	for (unsigned i = 0; i < cpu_count; i++)
+		notify(cpu_at(i), x);
+}
+
+void sched_block(struct context *x, unsigned state)
+{
+	x->state = state;
+	dequeue(x);
+	if (!x->running)
+		return;
+	if (x == this_cpu()->current)
+		this_cpu()->resched |= EXO_RESCHED_PICK;
+	else
+		arch_kick(x->cpu);
+}
+
+/* ---- slots ------------------------------------------------------------------- */
+
+static void slot_next(struct cpu *c, uint64_t now)
+{
+	struct exo_slice_page *page = c->slices;
+	c->slot = c->slot + 1 < page->count ? c->slot + 1 : 0;
+	c->slot_start = now;
+	c->slot_end = now + page->slice[c->slot].length;
+	c->passed = false;
+	c->donee = NULL;
+	page->now = c->slot;
+}
+
+/* Charges the time since the last look to who had it. */
+static void account(struct cpu *c, uint64_t now)
+{
+	struct exo_slice *s = &c->slices->slice[c->slot];
+	uint64_t spent = now - c->switched;
+	c->switched = now;
+	if (!c->current) {
+		c->slices->idle += spent;
+		return;
+	}
+	if (s->context == c->current->id)
+		s->used += spent;
+	else
+		s->given += spent;
+	c->current->run_time += spent;
+	context_control(c->current)->run_time = c->current->run_time;
+}
+
+/* Ready, and not running on another CPU.  A slice's start is one of the moments at which
+ * a predicate is looked at. */
+static bool may_run(struct cpu *c, struct context *x)
+{
+	if (x->state == EXO_CS_WAITING)
+		wait_check(x);
+	return x->state == EXO_CS_READY && (!x->running || x == c->current);
+}
+
+static struct context *choose(struct cpu *c, bool ended)
+{
+	struct context *owner = context_at(c->slices->slice[c->slot].context);
+	if (c->donee && may_run(c, c->donee))
+		return c->donee;
+	if (owner && !c->passed && may_run(c, owner))
+		return owner;
+	bool stay = c->current && c->current->state == EXO_CS_READY;
+	if (stay && !ended && !c->passed)
+		return c->current;
+	if (c->ready)
+		return context_at(c->ready);
+	if (owner && may_run(c, owner))
+		return owner;
+	return stay ? c->current : NULL;
+}
+
+/* ---- switching ---------------------------------------------------------------- */
+
+static void switch_out(struct cpu *c, bool forced)
+{
+	struct context *x = c->current;
+	arch_context_save(x);
+	x->running = 0;
+	c->current = NULL;
+	if (x->state == EXO_CS_READY)
+		enqueue(x);
+	if (forced)
+		context_control(x)->forced++;
+}
+
+static bool switch_in(struct cpu *c, struct context *x)
+{
+	struct exo_control *ctl = context_control(x);
+	dequeue(x);
+	x->running = 1;
+	x->cpu = c->number;
+	x->warned = 0;
+	c->current = x;
+	c->control = ctl;
+	c->pair = context_pair(x);
+	if (!arch_context_load(x)) {
+		context_kill(x, EXO_DEAD_STATE, 0, 0, 0);
+		x->running = 0;
+		c->current = NULL;
+		return false;
+	}
+	ctl->cpu = c->number;
+	ctl->switches++;
+	ctl->slice_start = c->slot_start;
+	ctl->slice_end = c->slot_end;
+	c->slices->switches++;
+	c->slices->running = x->id;
+	trace(EXO_TR_SWITCH, 1, x->id, x->domain);
+	if (x->want_start)
+		context_signal(x, EXO_EV_SLICE_START);
+	return true;
+}
+
+static void idle(struct cpu *c)
+{
+	arch_context_unload();
+	c->slices->running = 0;
+}
+
+/* wait's result goes into the registers of a context that is woken, once they are loaded. */
+static void deliver_wait(struct context *x)
+{
+	struct exo_regs *r = arch_current_regs();
+	if (!x->woken)
+		return;
+	x->woken = 0;
+	r->rax = x->wake_status;
+	r->rdx = x->wake_value;
+}
+
+void sched_pick(void)
+{
+	struct cpu *c = this_cpu();
+	uint64_t now = arch_now();
+	bool ended = now >= c->slot_end;
+	account(c, now);
+	if (ended)
+		slot_next(c, now);
+	/* Each failure to load takes a context out of the ring. */
+	for (;;) {
+		struct context *x = choose(c, ended);
+		if (x && x == c->current)
+			break;
+		if (c->current)
+			switch_out(c, ended && c->current->state == EXO_CS_READY);
+		if (!x) {
+			idle(c);
+			break;
+		}
+		if (switch_in(c, x))
+			break;
+	}
+	if (c->current)
+		deliver_wait(c->current);
+	sched_timer();
+}
+
+/* ---- the timer ----------------------------------------------------------------- */
+
+static uint64_t warn_time(const struct cpu *c)
+{
+	const struct context *x = c->current;
+	return x && x->warn && !x->warned ? c->slot_end - x->warn : EXO_FOREVER;
+}
+
+void sched_timer(void)
+{
+	struct cpu *c = this_cpu();
+	uint64_t next = timer_next(&c->wheel), warn = warn_time(c);
+	if (c->current && c->slot_end < next)
+		next = c->slot_end;
+	arch_timer_arm(warn < next ? warn : next);
+}
+
+void sched_tick(void)
+{
+	struct cpu *c = this_cpu();
+	uint64_t now = arch_now();
+	timer_run(&c->wheel, now);
+	if (now >= warn_time(c)) {
+		c->current->warned = 1;
+		context_signal(c->current, EXO_EV_SLICE_END);
+	}
+	if (now >= c->slot_end)
+		c->resched |= EXO_RESCHED_PICK;
+	sched_timer();
+}
+
+void sched_init_cpu(struct cpu *c, struct exo_slice_page *page)
+{
+	c->slices = page;
+	page->cpu = c->number;
+	page->count = EXO_SLICES;
+	for (unsigned i = 0; i < EXO_SLICES; i++)
+		page->slice[i].length = SLICE_DEFAULT;
+	c->wheel.now = c->switched = c->slot_start = arch_now();
+	c->slot_end = c->slot_start + SLICE_DEFAULT;
+	c->resched = EXO_RESCHED_PICK;
+}
+
+/* ---- calls ----------------------------------------------------------------------- */
+
+static void unbind(struct exo_slice *s)
+{
+	struct context *x = context_at(s->context);
+	if (x) {
+		x->slices--;
+		domain_at(x->domain)->slices--;
+	}
+	s->context = s->domain = 0;
+}
+
+void sched_unbind(struct context *x)
+{
+	for (unsigned i = 0; i < cpu_count && x->slices; i++)
+		for (unsigned j = 0; j < EXO_SLICES; j++)
+			if (cpu_at(i)->slices->slice[j].context == x->id)
+				unbind(&cpu_at(i)->slices->slice[j]);
+	for (unsigned i = 0; i < cpu_count; i++)
+		if (cpu_at(i)->donee == x)
+			cpu_at(i)->donee = NULL;
+}
+
+uint64_t call_slice_ctl(struct call *c)
+{
+	struct slot *cap;
+	struct context *x = NULL;
+	uint64_t status = cap_find(current_domain(), c->rdi, EXO_T_SLICE, EXO_R_BIND, 1, &cap);
+	if (status)
+		return status;
+	if (c->rsi >= cap->count)
+		return FAIL(ARG, 2);
+	if (c->rdx && !(cap->rights & EXO_R_LENGTH))
+		return FAIL(RIGHT, 1);
+	if (c->rdx && (c->rdx < SLICE_MIN || c->rdx > SLICE_MAX))
+		return FAIL(ARG, 3);
+	if (c->r10 && (status = cap_context(c->r10, EXO_R_YIELD, 4, &x)))
+		return status;
+	struct exo_slice *s = &cpu_at(cap->aux)->slices->slice[cap->base + c->rsi];
+	if (c->rdx)
+		s->length = c->rdx;
+	unbind(s);
+	if (x) {
+		s->context = x->id;
+		s->domain = x->domain;
+		x->slices++;
+		domain_at(x->domain)->slices++;
+	}
+	return EXO_OK;
+}
+
+uint64_t call_yield(struct call *c)
+{
+	struct cpu *cpu = this_cpu();
+	struct context *to = NULL;
+	uint64_t status;
+	if (c->rdi && (status = cap_context(c->rdi, EXO_R_YIELD, 1, &to)))
+		return status;
+	if (to && (to->state != EXO_CS_READY || (to->running && to != cpu->current)))
+		return FAIL(STATE, 1);
+	cpu->donee = to;
+	cpu->passed = true;
+	cpu->resched |= EXO_RESCHED_PICK;
+	return EXO_OK;
+}
