@@ -186,9 +186,9 @@ def initramfs(files=(), trees=()):
     return read(root_archive()) + extra.bytes()
 
 
-def qemu_linux(initrd, cpus=1, mem="512M", icount=None, append="", serials=(), extra=()):
+def qemu_linux(initrd, cpus=1, mem="512M", icount=None, append="", serials=(), cpu="max"):
     """The command line of the Linux machine; `serials` are QEMU -serial back ends in order."""
-    words = ["qemu-system-x86_64", "-accel", "tcg", "-M", "q35", "-cpu", "max",
+    words = ["qemu-system-x86_64", "-accel", "tcg", "-M", "q35", "-cpu", cpu,
              "-smp", str(cpus), "-m", mem, "-nodefaults", "-net", "none", "-display", "none",
              "-no-reboot", "-kernel", linux_kernel(), "-initrd", initrd,
              "-append", f"console=ttyS0 {LINUX_SETTINGS} {append}".strip()]
@@ -196,7 +196,7 @@ def qemu_linux(initrd, cpus=1, mem="512M", icount=None, append="", serials=(), e
         words += ["-icount", f"shift={icount},sleep=off"]
     for back in serials:
         words += ["-serial", back]
-    return words + list(extra)
+    return words
 
 
 def stop(process):
