@@ -68,6 +68,7 @@ uint64_t time_wall(void);		/* ns since 1970 */
 
 struct file;
 struct inode;
+struct dentry;
 
 /* File-related state of a process; copied by fork, shared by threads. */
 struct files {
@@ -78,7 +79,7 @@ struct files {
 };
 struct fs {				/* shared by CLONE_FS */
 	uint32_t refs;
-	struct inode *cwd, *root;
+	struct dentry *cwd, *root;
 	uint32_t umask;
 };
 
@@ -106,7 +107,7 @@ size_t process_cmdline(struct process *p, char *buf, size_t n);
 size_t process_environ(struct process *p, char *buf, size_t n);
 size_t process_maps(struct process *p, char *buf, size_t n);
 void process_memory(struct process *p, uint64_t *virtual_bytes, uint64_t *resident_bytes);
-struct inode *process_exe(struct process *p);	/* may be NULL */
+struct file *process_exe(struct process *p);	/* not counted; may be NULL */
 uint64_t cpu_busy_ns(void);
 uint64_t cpu_idle_ns(void);
 int cpus(void);
@@ -138,14 +139,26 @@ void files_exec(struct files *f);		/* closes close-on-exec descriptors */
 struct file *fd_file(int fd);			/* of the current process, not counted; NULL */
 struct fs *fs_copy(struct fs *f);
 void fs_put(struct fs *f);
-/* The session's descriptors 0, 1, 2: the terminal, or the run protocol's streams. */
-long console_open(struct files *f);
-void tty_hangup(struct process *session_leader);
+/* The session's descriptors 0, 1, 2 in an empty table: the terminal, or (framed: the command
+ * line has mode=frame) the run protocol's streams; then frame R goes out. */
+long console_open(struct files *f, bool framed);
+struct fs *fs_new(void);			/* the first process's: / and umask 022 */
+struct files *files_new(void);
+/* Framed: the command has ended.  Sends S, the files of /run/virtue/get, and B; sleeps until
+ * the line has taken all.  Its status as a shell reports it.  Not framed: drains the line. */
+void session_end(int status);
+extern int session_pgid;			/* the group that frame C signals; 0 = none */
+void tty_hangup(struct process *session_leader);	/* it exits: SIGHUP, no tty any more */
 
-/* Bytes of the serial line (uart.c, processes half): the line's driver calls
- * console_input from its interrupt event and console_output_ready when it can take more. */
+/* Bytes of the serial line (uart.c, processes half).  The line's driver, under the libOS lock,
+ * reads at most console_room() bytes from the line and gives them to console_input, which takes
+ * all; with no room it leaves them in the UART until console_resume is called.  When it can
+ * send again after console_write_raw took less than all, it calls console_output_ready. */
+size_t console_room(void);
 void console_input(const uint8_t *bytes, size_t n);
+void console_output_ready(void);
 size_t console_write_raw(const uint8_t *bytes, size_t n);	/* to the line; how many it took */
+void console_resume(void);			/* the driver's: there is room again */
 
 /* ---- system calls ---------------------------------------------------------------- */
 
