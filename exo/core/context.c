@@ -5,6 +5,8 @@
  */
 #include "context.h"
 
+#define CONTEXTS_MAX	256u	/* of a domain: stopping them all is one bounded loop */
+
 static void link_to_domain(struct domain *d, struct context *x)
 {
 	x->sibling_prev = 0;
@@ -44,6 +46,8 @@ uint64_t call_context_create(struct call *c)
 		return FAIL(BUSY, 4);
 	if (c->r8 >= cpu_count)
 		return FAIL(ARG, 5);
+	if (d->contexts >= CONTEXTS_MAX)
+		return FAIL(LIMIT, 1);
 	struct slot cap = {
 		.type = EXO_T_CONTEXT, .rights = EXO_R_GRANT | EXO_R_CONTROL | EXO_R_YIELD, .aux = object,
 	};

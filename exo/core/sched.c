@@ -52,8 +52,9 @@ static void notify(struct cpu *c, const struct context *x)
 	bool owns = c->slices->slice[c->slot].context == x->id && c->current != x;
 	if (!owns && !(c->number == x->home && (!c->current || c->current->state != EXO_CS_READY)))
 		return;
-	c->resched |= EXO_RESCHED_PICK;
-	if (c != this_cpu())
+	if (c == this_cpu())
+		c->resched |= EXO_RESCHED_PICK;
+	else
 		arch_kick(c->number);
 }
 
