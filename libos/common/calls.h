@@ -30,7 +30,7 @@ uint64_t exo_revoke_all(uint64_t dom, uint64_t cap);
 /* Text of any length to the kernel's log. */
 uint64_t exo_log_all(uint64_t machine, const char *text, size_t n);
 
-/* A status as text ("BUSY: in use: ..., argument 3"), in a static table. */
+/* A status as text: "BUSY", and its meaning. */
 const char *exo_status_name(uint64_t status);
 const char *exo_status_text(uint64_t status);
 

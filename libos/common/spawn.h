@@ -1,6 +1,6 @@
 /* Starting a domain from a static ELF image, and what is left when it ends.
  *
- * The child finds the layout that start.S expects, above its image: a guard page, the first
+ * The child finds the layout that start_entry.S expects, above its image: a guard page, the first
  * stack, the control page, the start page, the argument block; one page table mostly serves all
  * of it.  Its page tables, object frames and pages come out of its own quota.
  *

@@ -1,6 +1,6 @@
 /* How a domain starts and ends: the entry point, the start page, exit.
  *
- * The linker script app.ld makes `_start` (start.S) the entry point.  It is entered with
+ * The linker script app.ld makes `_start` (start_entry.S) the entry point.  It is entered with
  * RDI = the start page and RSP = start->stack_hi.  It routes system calls of the image's text
  * to the kernel, sets up upcalls on a static upcall stack (all exceptions refused, all events
  * ignored, until the program says otherwise: upcall_set), and calls

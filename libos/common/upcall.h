@@ -2,7 +2,7 @@
  *
  * Each context has an upcall stack: UPCALL_STACK_SIZE bytes, aligned to that size, whose
  * lowest bytes hold a struct upcall_base, so that code on it finds its context by masking
- * RSP.  The entry stubs (upcall.S) save the general registers on it, mask events, and call
+ * RSP.  The entry stubs (upcall_entry.S) save the general registers on it, mask events, and call
  * the context's handlers; these may change the registers, and return.  General registers
  * only: a handler that wants to use vector registers saves them itself.
  *
@@ -36,7 +36,7 @@
 
 #define UPCALL_STACK_SIZE	16384
 
-/* Offsets that upcall.S knows; pinned below. */
+/* Offsets that upcall_entry.S knows; pinned below. */
 #define UPCALL_PAIR		8	/* upcall_base.pair */
 #define UPCALL_OLD_MASK		120	/* upcall_regs.mask */
 #define UPCALL_INFO		128	/* upcall_regs.up.info */
@@ -53,9 +53,9 @@ struct upcall_regs {
 	struct exo_upcall up;	/* what the kernel pushed */
 };
 _Static_assert(sizeof(struct upcall_regs) == 192, "stack stays 16-aligned");
-_Static_assert(offsetof(struct upcall_regs, mask) == UPCALL_OLD_MASK, "upcall.S");
-_Static_assert(offsetof(struct upcall_regs, up) == UPCALL_INFO, "upcall.S");
-_Static_assert(offsetof(struct upcall_regs, up.rip) == UPCALL_IRET, "upcall.S");
+_Static_assert(offsetof(struct upcall_regs, mask) == UPCALL_OLD_MASK, "upcall_entry.S");
+_Static_assert(offsetof(struct upcall_regs, up) == UPCALL_INFO, "upcall_entry.S");
+_Static_assert(offsetof(struct upcall_regs, up.rip) == UPCALL_IRET, "upcall_entry.S");
 
 /* Called on the upcall stack with events masked; any may be NULL. */
 struct upcall_handlers {
@@ -76,7 +76,7 @@ struct upcall_base {
 	const struct upcall_handlers *handlers;
 	void *self;			/* the libOS's own record of this context */
 };
-_Static_assert(offsetof(struct upcall_base, pair) == UPCALL_PAIR, "upcall.S");
+_Static_assert(offsetof(struct upcall_base, pair) == UPCALL_PAIR, "upcall_entry.S");
 
 /* Fills the control page's entry points, stack bounds and resume range, and the stack's base.
  * The context may be running (start.c does so) or not yet started.  No last-chance entry is

@@ -1,0 +1,14 @@
+# libcommon.a: what every libOS and bare program links, and start.o.
+
+COMMON_SRC := calls event frames log pt proxy_app proxy_host report ring spawn elf start time text upcall
+COMMON_OBJS := $(call uobj,$(COMMON_SRC:%=libos/common/%.c))
+COMMON_ASM := $(call uobj,libos/common/start_entry.S libos/common/upcall_entry.S)
+LIBCOMMON := $(BUILD)/libcommon.a
+APP_LD := libos/common/app.ld
+# Links a program: $(call link_app,address) with the objects and $(LIBCOMMON) as prerequisites.
+link_app = $(Q)$(CC) $(ULDFLAGS) -T $(APP_LD) -Wl,--defsym=IMAGE_BASE=$(1) -o $@ $(filter %.o %.a,$^)
+
+$(LIBCOMMON): $(COMMON_OBJS) $(COMMON_ASM)
+	$(call say,AR)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
