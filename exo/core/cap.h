@@ -15,6 +15,9 @@ void slot_link(struct slot *s, struct slot *parent);	/* as its first child */
 void slot_unlink(struct slot *s);
 void slot_fill(struct slot *s, const struct slot *value, struct slot *parent);
 
+/* When a first capability was moved to another slot, its `next` names the old one until all
+ * that was derived from it has moved over.  False when the budget is used up: call again. */
+bool cap_move_finish(struct slot *first, unsigned *budget);
 /* Deletes a capability with all that is derived from it, from the leaves up; the slot itself
  * last.  False when the budget is used up: call again. */
 bool cap_delete_tree(struct slot *s, unsigned *budget, uint64_t *deleted);

@@ -21,6 +21,14 @@
 #define DERIVE_DEPTH	64	/* of capabilities */
 #define COUNT_MAX	0xfffff000u	/* reference counts refuse beyond this (a table may add 512) */
 
+static inline bool spend(unsigned *budget, unsigned units)
+{
+	if (*budget < units)
+		return false;
+	*budget -= units;
+	return true;
+}
+
 /* Status with the argument at fault: FAIL(OWNER, 3). */
 #define FAIL(code, at)	((uint64_t)EXO_##code | (uint64_t)(at) << 8)
 
@@ -142,7 +150,7 @@ struct domain {
 	uint32_t first_child, next_sibling, prev_sibling;
 	uint8_t state, reason;		/* enum exo_domain_state, exo_reason */
 	uint8_t step;			/* of destruction */
-	uint8_t level;			/* of destruction: of the page tables untyped now */
+	uint8_t level;			/* of destruction: the page tables untyped now */
 	uint64_t status;
 	uint32_t frames_head, frames;	/* owner list (circular), length */
 	uint32_t table_frames;		/* capability table */
@@ -158,14 +166,20 @@ struct domain {
 	/* revocation */
 	uint32_t revoke_frames, revoke_start;	/* wanted; `frames` when asked */
 	uint64_t revoke_deadline;
-	uint32_t order_next;
+	uint64_t revoke_asked, repo_count;	/* as in the domain page, which is not read back */
+	uint32_t order_next;		/* of the domain page's order: looked at next */
+	uint32_t take_cursor;		/* of the owner list, from the back: looked at last, 0 = none */
+	bool take_all;			/* both have been looked through */
 	uint32_t doomed_count, doomed[DOOMED_MAX];	/* FRAME_DOOMED: chosen to be taken */
+	bool doomed_swept;		/* nothing of d maps them any more */
 	/* the sweep of its page tables in progress (sweep.c) */
 	uint32_t sweep_for;		/* SWEEP_DOOMED, or the slot of a loan that ends; 0 = none */
 	uint32_t sweep_cursor;		/* frame to look at next */
 	uint32_t foreign;		/* entries of its page tables that map others' frames */
+	uint32_t foreign_stamp;		/* flush clock when the last such entry went */
 	uint32_t cap;			/* slot of its first capability; it lies in the parent's table */
 	uint32_t returned;		/* frames given to the parent in destruction */
+	uint32_t cursor;		/* of destruction: table or slot to look at next */
 	struct exo_domain_info death;	/* filled when a context ends it */
 };
 _Static_assert(sizeof(struct domain) <= EXO_PAGE_SIZE, "domain object");

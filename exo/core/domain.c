@@ -132,7 +132,7 @@ static uint64_t domain_stop(struct domain *d, unsigned state)
 		d->state = state;
 		domain_signal_watch(d);
 	}
-	return contexts_stop(d) ? EXO_OK : EXO_AGAIN;
+	return contexts_stop(d) || d == current_domain() ? EXO_OK : EXO_AGAIN;
 }
 
 uint64_t call_domain_ctl(struct call *c)

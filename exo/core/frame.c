@@ -61,6 +61,8 @@ static void list_unlink(struct domain *d, uint32_t pfn)
 
 	if (d->sweep_cursor == pfn)	/* a sweep goes on behind it, or ends */
 		d->sweep_cursor = next == d->frames_head ? 0 : next;
+	if (d->take_cursor == pfn)	/* revocation walks the other way */
+		d->take_cursor = next ? f->next : 0;
 	if (d->frames_head == pfn)
 		d->frames_head = next;
 	frame_at(f->next)->prev = f->prev;
@@ -141,6 +143,7 @@ void frame_set_owner(uint64_t pfn, struct domain *to)
 		from->frames--;
 	}
 	f->owner = to ? to->id : 0;
+	f->flags &= ~FRAME_DOOMED;
 	region_move(pfn, owner, f->owner);
 	if (to) {
 		list_link(to, pfn);
