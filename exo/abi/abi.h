@@ -223,12 +223,14 @@ struct exo_regs {
 };
 #define EXO_SAVE_XSTATE	512
 
-/* The frame of `resume`: the nine words of Xen's iret frame.  rflags.IF sets the
- * event mask (IF = 1: unmasked).  (cs & 3) == 3 selects the U root if the pair
- * has one.  `flags` is ignored. */
+/* The frame of `resume`, at RSP: the nine words of Xen's iret frame.  rflags.IF sets the
+ * event mask (IF = 1: unmasked).  (cs & 3) == 3 selects the U root if the pair has one.
+ * `root` is a K root to load, 0 = the current pair.  (Xen's word there, `flags`, holds 0 in
+ * the frames that PV guests make.) */
 struct exo_resume {
-	uint64_t rax, r11, rcx, flags, rip, cs, rflags, rsp, ss;
+	uint64_t rax, r11, rcx, root, rip, cs, rflags, rsp, ss;
 };
+_Static_assert(sizeof(struct exo_resume) == 72, "nine words");
 
 /* Code and stack selectors that the kernel loads (RPL is forced to 3):
  * cs: 0x23 0x33 0xe023 0xe033; ss: 0x2b 0xe02b.  TLS descriptors 12-14

@@ -24,12 +24,13 @@ def parse(text):
             statuses.append((int(code), name, meaning))
         elif word == "call":
             number, name = rest.split()
-            calls.append({"number": int(number), "name": name, "args": [], "value": "", "doc": "", "units": ""})
+            calls.append({"number": int(number), "name": name, "args": [], "value": "", "doc": "", "units": "",
+                          "stub": ""})
         elif word == "args":
             for arg in rest.split():
                 name, _, kind = arg.partition(":")
                 calls[-1]["args"].append((name, kind))
-        elif word in ("value", "doc", "units"):
+        elif word in ("value", "doc", "units", "stub"):
             calls[-1][word] = rest
         else:
             sys.exit(f"calls.abi: unknown word '{word}'")
@@ -69,7 +70,8 @@ def header(statuses, calls):
             "/* What a call returns: RAX and RDX. */",
             "struct exo_result { uint64_t status, value; };", ""]
     for call in calls:
-        out += stub(call)
+        if call["stub"] != "none":
+            out += stub(call)
     out += ["#endif", "#endif"]
     return "\n".join(out)
 

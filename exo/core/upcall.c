@@ -117,18 +117,19 @@ uint64_t call_resume(struct call *c)
 	struct exo_resume f;
 	struct exo_regs *r = arch_current_regs(), s;
 	uint32_t k = x->root_k, u = x->root_u;
-	if (!user_read(&f, c->rdi, sizeof f))
-		return FAIL(FAULT, 1);
+	(void)c;
+	if (!user_read(&f, r->rsp, sizeof f))
+		return EXO_FAULT;
 	s.rip = f.rip;
 	s.cs = f.cs;
 	s.rflags = f.rflags;
 	s.ss = f.ss;
 	if (!arch_frame_sanitize(&s))
-		return FAIL(ARG, 1);
-	if (c->rsi) {
-		if (!root_loadable(d, c->rsi))
-			return FAIL(TYPE, 2);
-		k = c->rsi;
+		return EXO_ARG;
+	if (f.root) {
+		if (!root_loadable(d, f.root))
+			return EXO_TYPE;
+		k = f.root;
 		u = frame_table[k].writable;
 	}
 	bool user = (f.cs & 3) == 3 && u;
@@ -140,7 +141,7 @@ uint64_t call_resume(struct call *c)
 		x->root_k = old_k;
 		x->root_u = old_u;
 		x->in_user = 0;
-		return FAIL(TYPE, 2);
+		return EXO_TYPE;
 	}
 	if (user)
 		arch_swap_gs();

@@ -117,8 +117,9 @@ upcall_return:				/* (struct upcall_regs *) */
 	mov %rdi, %rsp
 	jmp leave
 
-	/* struct exo_resume, built right below struct upcall_regs */
+	/* struct exo_resume, built right below struct upcall_regs: resume finds it at RSP */
 #define RESUME_SIZE	80
+#define RESUME_ROOT	24
 #define REG(off)	RESUME_SIZE + (off)(%rsp)
 
 	/* The interrupted code ran in the U root: only the kernel gets there. */
@@ -130,6 +131,8 @@ leave_to_u:
 	mov %rax, 8(%rsp)		/* r11 */
 	mov REG(88), %rax
 	mov %rax, 16(%rsp)		/* rcx */
+	movq $0, 24(%rsp)		/* root: the current pair */
+	movq $0, RESUME_ROOT(%rsp)	/* the current pair */
 	mov REG(UPCALL_IRET), %rax
 	mov %rax, 32(%rsp)		/* rip */
 	mov REG(UPCALL_IRET + 8), %rax
@@ -155,8 +158,8 @@ leave_to_u:
 	mov REG(64), %r9
 	mov REG(72), %r8
 	mov REG(96), %rdx
-	xor %esi, %esi
-	mov %rsp, %rdi
+	mov REG(104), %rsi
+	mov REG(112), %rdi
 	mov $CALL_RESUME, %eax
 	syscall
 	ud2
@@ -165,13 +168,14 @@ leave_to_u:
 	.hidden upcall_return_in
 upcall_return_in:			/* (struct upcall_regs *, root) */
 	lea -RESUME_SIZE(%rdi), %rsp
+	mov %rsi, 24(%rsp)
 	lea leave(%rip), %rax
+	mov %rsi, RESUME_ROOT(%rsp)
 	mov %rax, 32(%rsp)
 	movq $0x30, 40(%rsp)		/* RPL 0: the K root */
 	movq $2, 48(%rsp)		/* IF clear: stay masked */
 	mov %rdi, 56(%rsp)
 	movq $0x2b, 64(%rsp)
-	mov %rsp, %rdi
 	mov $CALL_RESUME, %eax
 	syscall
 	ud2
