@@ -81,6 +81,8 @@ struct context {
 	uint8_t warned;			/* of this slice's end */
 	uint8_t woken;			/* wait's result is to be put into RAX and RDX: */
 	uint64_t wake_status, wake_value;
+	bool fatal;			/* an upcall could not be delivered: to be killed */
+	uint64_t fatal_addr, fatal_vector, fatal_error;
 	uint32_t ready_next, ready_prev;	/* ready ring of its home CPU */
 	uint32_t sibling_next, sibling_prev;	/* the domain's contexts */
 	uint32_t slices;		/* bound to it */
@@ -139,8 +141,10 @@ void arch_tls_load(const uint64_t tls[4]);	/* into this CPU's GDT, entries 12-15
 /* ---- upcalls (upcall.c) --------------------------------------------------- */
 
 /* Makes the current context enter class's entry point with the frame pushed.  If that
- * fails, tries the last chance; failing that, kills the context. */
+ * fails, tries the last chance; failing that, the context is killed on the slow way out. */
 void upcall_deliver(unsigned class, uint64_t info, uint64_t addr, uint64_t error);
+/* Kills the current context if that was so.  At the start of the slow way out. */
+void upcall_fatal(void);
 /* If an event is pending and unmasked, delivers it.  On every way out. */
 void upcall_events(void);
 /* Ends the current context's domain for a reason and leaves the record. */
@@ -156,7 +160,6 @@ volatile uint16_t *context_pair(const struct context *x);	/* its {pending, mask}
 /* Takes all contexts of a domain off their CPUs.  False: some CPU still has to let go of
  * one (it was kicked): the caller returns AGAIN and tries later. */
 bool contexts_stop(struct domain *d) __attribute__((warn_unused_result));
-void contexts_start(struct domain *d);	/* undoes contexts_stop */
 void contexts_start(struct domain *d);	/* those that contexts_stop stopped go on */
 /* Off its CPU (kicked, if that is another one); a wait ends with `status`. */
 void context_stop(struct context *x, unsigned status);

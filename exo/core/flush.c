@@ -30,20 +30,3 @@ void flush_do(const struct domain *d, uint64_t flags, uint64_t va, uint64_t page
 	if (cpus)
 		arch_flush(cpus, va, pages);
 }
-
-uint64_t call_tlb_flush(struct call *c)
-{
-	uint64_t flags = c->rdx, pages = c->rsi;
-
-	if (pages)
-		flags |= EXO_FLUSH_VA;
-	if (c->rdx & ~(uint64_t)(EXO_FLUSH_LOCAL | EXO_FLUSH_ALL) || !c->rdx)
-		return FAIL(ARG, 3);
-	if (pages > PAGES_MAX)
-		flags &= ~(uint64_t)EXO_FLUSH_VA;
-	else if (flush_check(flags, c->rdi, pages, 3, 1))
-		return FAIL(ARG, 1);
-	flush_do(current_domain(), flags, c->rdi, pages);
-	c->rdx = 0;
-	return EXO_OK;
-}

@@ -12,6 +12,8 @@
 #include "frame.h"
 #include "context.h"
 
+#define PINS_MAX	(UINT16_MAX - 64)	/* a predicate may pin a frame some 32 times at once */
+
 struct exo_frame *frame_table;
 struct region *region_table;
 uint64_t frame_count;
@@ -198,7 +200,7 @@ bool frame_pin_ok(uint64_t pfn)
 {
 	const struct exo_frame *f = frame_at(pfn);
 
-	return f->type == EXO_F_DATA && f->pins < UINT16_MAX && !(f->flags & FRAME_DOOMED);
+	return f->type == EXO_F_DATA && f->pins < PINS_MAX && !(f->flags & FRAME_DOOMED);
 }
 
 void frame_pin(uint64_t pfn) { frame_at(pfn)->pins++; }
