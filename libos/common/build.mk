@@ -2,7 +2,7 @@
 
 COMMON_SRC := calls event frames log pt proxy_app proxy_host report ring spawn elf start time text upcall
 COMMON_OBJS := $(call uobj,$(COMMON_SRC:%=libos/common/%.c))
-COMMON_ASM := $(call uobj,libos/common/start_entry.S libos/common/upcall_entry.S)
+COMMON_ASM := $(call uobj,libos/common/upcall_entry.S)
 LIBCOMMON := $(BUILD)/libcommon.a
 APP_LD := libos/common/app.ld
 # Links a program: $(call link_app,address) with the objects and $(LIBCOMMON) as prerequisites.

@@ -5,6 +5,7 @@
 
 /* Where the control page is free: frame_copy's target when there is no physmap. */
 #define SCRATCH		2048u
+#define WINDOW_PAGES	65536u
 
 static uint64_t scratch_phys, window_at, window_end, root_now;
 static volatile uint64_t *scratch;
@@ -26,7 +27,7 @@ void pt_init(const struct exo_start *s)
 	window_above((uint64_t)s + EXO_PAGE_SIZE);
 	window_above(s->args + s->args_size);
 	window_at = (window_at + 2 * EXO_PAGE_SIZE - 1) & -EXO_PAGE_SIZE;	/* a guard page */
-	window_end = window_at + 256 * EXO_PAGE_SIZE;
+	window_end = window_at + WINDOW_PAGES * EXO_PAGE_SIZE;
 }
 
 uint64_t pt_window(unsigned n)

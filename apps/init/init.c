@@ -1,0 +1,168 @@
+/* The first domain: holds the machine, starts the session with nearly all of it (policy.c),
+ * watches it, and powers the machine off when it has ended.
+ *
+ * Left to others: everything that a user sees.  The session is the module `posix`, or the one
+ * that `session=NAME` on the kernel's command line names; it must be a libOS program with a note.
+ */
+#include "apps/init/policy.h"
+
+VIRTUE_NOTE("bare");
+
+#define EVENT_ENDED	16		/* the session's watch */
+
+static struct exo_start *machine;
+static struct elf_image session_elf;
+
+static uint64_t pages(uint64_t bytes) { return (bytes + EXO_PAGE_SIZE - 1) / EXO_PAGE_SIZE; }
+
+/* ---- memory ----------------------------------------------------------------------------- */
+
+/* Splits the machine's frames: the reserve from the end of the last extents that hold it, for our
+ * own allocator; the rest is the session's quota, in place. */
+static void divide_frames(struct exo_start *s)
+{
+	struct exo_start own = { .root = s->root };
+	uint64_t missing = POLICY_RESERVE;
+	while (missing && s->extents) {
+		struct exo_start_extent *e = &s->extent[s->extents - 1];
+		uint64_t part = e->count < missing ? e->count : missing;
+		e->count -= part;
+		missing -= part;
+		own.extent[own.extents++] = (struct exo_start_extent){ e->pfn + e->count, part };
+		if (!e->count)
+			s->extents--;
+	}
+	if (missing || !s->extents)
+		domain_fail("init: too little memory");
+	uint64_t status = frames_init(&own, false);
+	if (status)
+		domain_fail("init: memory: %s", exo_status_name(status));
+}
+
+/* ---- the session ------------------------------------------------------------------------- */
+
+static const struct exo_start_module *module_find(const char *name)
+{
+	for (unsigned i = 0; i < machine->modules; i++)
+		if (!strncmp(machine->module[i].name, name, sizeof machine->module[i].name))
+			return &machine->module[i];
+	return NULL;
+}
+
+static void load_session(const char *name)
+{
+	char text[160];
+	const struct exo_start_module *m = module_find(name);
+	if (!m)
+		domain_fail("init: there is no boot module '%s'", name);
+	uint64_t va = pt_window(pages(m->size));
+	uint64_t status = va ? pt_map(machine->root, va, m->pfn, pages(m->size), PTE_RO, 0) : EXO_LIMIT;
+	if (status)
+		domain_fail("init: module %s cannot be mapped: %s", name, exo_status_name(status));
+	const char *error = elf_parse((void *)va, m->size, 0x10000, ~0ul, &session_elf);
+	if (!error)
+		error = elf_check_note(&session_elf, session_elf.libos[0] ? session_elf.libos : "bare",
+			text, sizeof text);
+	if (error)
+		domain_fail("init: module %s: %s", name, error);
+}
+
+/* The start page's capabilities as policy has it, and a loan of each module, by its name. */
+static unsigned session_caps(struct spawn_cap *out, unsigned max)
+{
+	struct exo_cap_info info;
+	unsigned n = 0;
+	for (unsigned i = 0; i < machine->caps && n < max; i++) {
+		const struct exo_start_cap *c = &machine->cap[i];
+		if (exo_cap_info(0, c->cap, &info).status)
+			continue;
+		uint64_t count = 0, rights = policy_rights(c->name, info.rights);
+		if (info.type == EXO_T_SLICE)
+			count = policy_slots(info.base >> 32, info.count);
+		if (rights)
+			out[n++] = (struct spawn_cap){ c->name, c->cap, rights, 0, count };
+	}
+	for (unsigned i = 0; i < machine->modules && n < max; i++) {
+		const struct exo_start_module *m = &machine->module[i];
+		const uint64_t rights = EXO_R_GRANT | EXO_R_READ | EXO_R_EXEC;
+		struct exo_result loan = exo_frame_lend(0, EXO_SLOT_ANY, m->pfn, pages(m->size), rights);
+		if (!loan.status)
+			out[n++] = (struct spawn_cap){ m->name, loan.value, rights, 0, 0 };
+	}
+	return n;
+}
+
+/* The session's first context gets a slot of CPU 0; it binds its others itself. */
+static void give_time(uint64_t context)
+{
+	uint64_t slices = start_cap_at(machine, CAP_SLICE, 0);
+	uint64_t status = exo_slice_ctl(slices, 0, POLICY_SLICE_NS, context).status;
+	if (status)
+		log_line("init: slice: %s", exo_status_name(status));
+}
+
+static void session_start(struct spawn *s)
+{
+	static struct spawn_cap caps[EXO_START_CAPS];
+	*s = (struct spawn){
+		.elf = &session_elf, .quota = machine->extent, .quota_extents = machine->extents,
+		.object = frame_take(), .table = frame_take(), .caps = caps,
+		.cap_count = session_caps(caps, ARRAY_LEN(caps)), .modules = machine->module,
+		.module_count = machine->modules, .cmdline = machine->cmdline,
+		.acpi_pm1a = machine->acpi_pm1a, .acpi_s5 = machine->acpi_s5, .stack_pages = 16,
+	};
+	if (!spawn_create(s))
+		domain_fail("init: session: %s: %s (argument %lu)", s->error, exo_status_name(s->status),
+			EXO_AT(s->status));
+	struct exo_result event = exo_event_create(EXO_SLOT_ANY, 0, 1ul << EVENT_ENDED);
+	uint64_t status = event.status ? event.status :
+		exo_domain_ctl(s->domain, EXO_DOM_WATCH, event.value, 1ul << EVENT_ENDED).status;
+	if (status)
+		domain_fail("init: watch: %s", exo_status_name(status));
+	give_time(s->context);
+	if ((status = spawn_start(s)))
+		domain_fail("init: start: %s", exo_status_name(status));
+}
+
+/* ---- the end ------------------------------------------------------------------------------ */
+
+static void to_log(void *arg, const char *text)
+{
+	(void)arg;
+	log_line("%s", text);
+}
+
+static void session_wait(uint64_t domain)
+{
+	struct exo_domain_info info;
+	while (!exo_domain_info(domain, &info).status &&
+	       (info.state == EXO_DS_ACTIVE || info.state == EXO_DS_STOPPED))
+		exo_wait(NULL, EXO_FOREVER, EXO_WAIT_UNMASK);
+	log_line("init: the session has ended");
+	death_report(domain, &session_elf, to_log, NULL);
+}
+
+static _Noreturn void power_off(void)
+{
+	uint64_t cap = start_cap(machine, CAP_POWER);
+	if (machine->acpi_pm1a && cap && !exo_device_ctl(cap, EXO_DEV_PORTS, 0, 0).status)
+		__asm__ volatile("outw %0, %1" : : "a"((uint16_t)machine->acpi_s5),
+			"d"((uint16_t)machine->acpi_pm1a));
+	log_line("init: this machine has no power-off that ACPI tells of: switch it off");
+	for (;;)
+		exo_wait(NULL, EXO_FOREVER, 0);
+}
+
+int main(struct exo_start *s)
+{
+	struct spawn session;
+	char name[16];
+	machine = s;
+	divide_frames(s);
+	if (start_option(s, "session", name, sizeof name) <= 0)
+		text_copy(name, "posix", sizeof name);
+	load_session(name);
+	session_start(&session);
+	session_wait(session.domain);
+	power_off();
+}

@@ -1,0 +1,18 @@
+/* How init divides the machine: read and change policy.c. */
+#ifndef INIT_POLICY_H
+#define INIT_POLICY_H
+
+#include "libos/common/common.h"
+
+/* Frames that init keeps for itself: its page tables, the session's objects, what a later policy
+ * may need. */
+#define POLICY_RESERVE	1024u
+
+/* Which capability of the start page the session gets, and with what rights; 0: not at all. */
+uint64_t policy_rights(const char *name, uint64_t rights);
+/* How many slots of each CPU's slice vector the session gets, of `count`. */
+unsigned policy_slots(unsigned cpu, unsigned count);
+/* What the session starts with: length in ns of the slot its first context is bound to. */
+#define POLICY_SLICE_NS	10000000ul
+
+#endif
