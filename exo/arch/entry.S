@@ -295,12 +295,13 @@ exit_iret:
 	iretq
 	FIXUP exit_iret, exit_bad_state
 
-/* An IRETQ faulted: the state cannot be loaded. */
+/* An IRETQ faulted: the state cannot be loaded.  RSP is at its five words and the general
+ * registers are the user's: the frame is made anew, for the record. */
 exit_bad_state:
-	mov %rsp, %rax
-	and $~(PERCPU_SIZE - 1), %rax
-	mov 0x1000 + CPU_STACK(%rax), %rsp
-	sub $TRAP_FRAME_SIZE, %rsp
+	push $0
+	push $0
+	PUSH_VOLATILE
+	PUSH_PRESERVED
 	xor %ebp, %ebp
 	call trap_bad_state
 	jmp exit_picked

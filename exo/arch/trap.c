@@ -133,6 +133,7 @@ void kernel_exit(void)
 {
 	struct cpu *c = this_cpu();
 	kernel_lock();
+	upcall_fatal();
 	for (;;) {
 		if (c->resched & EXO_RESCHED_PICK || !c->current) {
 			c->resched = 0;

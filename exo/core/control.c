@@ -82,6 +82,7 @@ static uint64_t start(struct context *x, uint64_t rip, uint64_t rsp, uint64_t rd
 	r->rsp = rsp;
 	r->rdi = rdi;
 	x->in_user = 0;
+	x->woken = 0;
 	sched_ready(x);
 	return EXO_OK;
 }

@@ -145,8 +145,11 @@ static void switch_out(struct cpu *c, bool forced)
 	arch_context_save(x);
 	x->running = 0;
 	c->current = NULL;
-	if (x->state == EXO_CS_READY)
+	if (x->state == EXO_CS_READY) {
 		enqueue(x);
+		if (x->home != c->number)	/* it moved while it ran */
+			notify(cpu_at(x->home), x);
+	}
 	if (forced)
 		context_control(x)->forced++;
 }

@@ -5,7 +5,8 @@
  * Nesting is limited by the stack's bounds alone.  What the libOS does with it, and
  * whether it ever returns, is its own affair.
  *
- * Touches only this CPU and its current context: needs no lock, except to kill.
+ * Touches only this CPU and its current context: needs no lock, except to kill, which waits
+ * for the slow way out.
  */
 #include "context.h"
 
@@ -83,9 +84,23 @@ void upcall_deliver(unsigned class, uint64_t info, uint64_t addr, uint64_t error
 	struct exo_upcall f = { .info = info, .addr = addr, .error = error };
 	if (deliver(c, class, &f))
 		return;
-	kernel_lock();
-	context_kill(c->current, EXO_DEAD_EXCEPTION, addr, EXO_INFO_VECTOR(info), error);
-	kernel_unlock();
+	struct context *x = c->current;
+	x->fatal = true;
+	x->fatal_addr = addr;
+	x->fatal_vector = EXO_INFO_VECTOR(info);
+	x->fatal_error = error;
+	c->resched |= EXO_RESCHED_PICK;
+}
+
+/* On the slow way out, with the lock held: only there are all registers of the context in
+ * its frame, and nothing of an earlier one's. */
+void upcall_fatal(void)
+{
+	struct context *x = this_cpu()->current;
+	if (!x || !x->fatal)
+		return;
+	x->fatal = false;
+	context_kill(x, EXO_DEAD_EXCEPTION, x->fatal_addr, x->fatal_vector, x->fatal_error);
 }
 
 /* On the slow way out, with the lock held: an event that hits the resume range makes that
