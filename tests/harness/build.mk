@@ -1,0 +1,18 @@
+# The harness' own test kernel (fake.c): a 32-bit multiboot2 program and a boot image of it.
+# The tests that run it are in harness_test.py.
+
+FAKE_DIR := $(BUILD)/tests/harness
+FAKE_CFLAGS := -m32 -std=gnu17 -O2 -ffreestanding -fno-pie -fno-stack-protector \
+	-fcf-protection=none -mgeneral-regs-only -fno-asynchronous-unwind-tables $(WARN)
+
+GUEST_TESTS += $(FAKE_DIR)/fake.iso
+
+$(FAKE_DIR)/fake.elf: tests/harness/fake.c tests/harness/start.S | $(BUILD)/tools.stamp
+	$(call say,FAKE)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(FAKE_CFLAGS) -nostdlib -static -Wl,--build-id=none \
+		-Wl,-Ttext-segment=0x100000 -o $@ $^
+
+$(FAKE_DIR)/fake.iso: $(FAKE_DIR)/fake.elf tools/mkiso
+	$(call say,ISO)
+	$(Q)tools/mkiso $@ $<

@@ -1,0 +1,243 @@
+"""QEMU: its command line, its process, and what it says of its own end.
+
+COM2 goes through a pair of named pipes rather than a socket: bytes leave the UART one at a time,
+and a socket would charge each with a buffer of its own. Under --icount the outward one is a plain
+file, which never makes the machine wait, so that time in the machine doesn't depend on how fast
+the host reads.
+
+Meaning of the session's bytes is left to session.py and terminal.py, of the end to verdict.py.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+
+from . import payload
+
+QEMU = "qemu-system-x86_64"
+OVMF = "/usr/share/OVMF"
+PR_SET_PDEATHSIG = 1
+RTC_START = "2020-01-01T00:00:00"
+
+
+class MachineError(Exception):
+    """The machine cannot be started; the text says why."""
+
+
+def _quoted(path):
+    """A path inside one of QEMU's comma-separated arguments."""
+    return path.replace(",", ",,")
+
+
+def _firmware(options, folder):
+    if not options.uefi:
+        return []
+    variables = os.path.join(folder, "vars.fd")
+    try:
+        with open(f"{OVMF}/OVMF_VARS_4M.fd", "rb") as source, open(variables, "wb") as copy:
+            copy.write(source.read())
+    except OSError as error:
+        raise MachineError(f"--uefi: {error} (Debian's package ovmf)") from None
+    code = f"if=pflash,format=raw,readonly=on,unit=0,file={OVMF}/OVMF_CODE_4M.fd"
+    return ["-drive", code, "-drive", f"if=pflash,format=raw,unit=1,file={_quoted(variables)}"]
+
+
+def _clock(options):
+    arguments = ["-seed", str(options.seed)] if options.seed is not None else []
+    if options.icount:
+        arguments += ["-icount", "shift=0,sleep=off", "-rtc", f"base={RTC_START},clock=vm"]
+    return arguments
+
+
+def _discs(options, disc):
+    boot = f"if=none,id=boot,media=cdrom,readonly=on,format=raw,file={_quoted(options.iso)}"
+    extra = f"if=none,id=payload,readonly=on,format=raw,file={_quoted(disc)}"
+    return ["-drive", boot, "-device", "ide-cd,drive=boot,bus=ide.0,bootindex=0",
+            "-drive", extra, "-device", "virtio-blk-pci,drive=payload"]
+
+
+def _serial_ports(options, com2):
+    return ["-chardev", f"file,id=com1,path={_quoted(options.log)}", "-serial", "chardev:com1",
+            "-chardev", f"pipe,id=com2,path={_quoted(com2)}", "-serial", "chardev:com2"]
+
+
+def _debugger(options):
+    if not getattr(options, "gdb", False):
+        return []
+    path = debugger_socket(options.build)
+    if os.path.exists(path):
+        os.unlink(path)
+    return ["-chardev", f"socket,id=gdb,server=on,wait=off,path={_quoted(path)}",
+            "-gdb", "chardev:gdb", "-S"]
+
+
+def debugger_socket(build):
+    return os.path.join(build, "gdb.sock")
+
+
+def command_line(options, folder, disc, monitor):
+    """QEMU's arguments; `monitor` is the descriptor of the monitor's socket."""
+    return [QEMU, "-name", "virtue", "-machine", "q35", "-accel", options.accel,
+            "-cpu", options.cpu, "-smp", str(options.cpus), "-m", options.mem,
+            "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
+            *_firmware(options, folder), *_clock(options), *_discs(options, disc),
+            *_serial_ports(options, os.path.join(folder, "com2")),
+            "-chardev", f"socket,id=qmp,fd={monitor}", "-mon", "chardev=qmp,mode=control",
+            *_debugger(options), *options.qemu]
+
+
+def _die_with_parent():
+    """In the child: QEMU must not outlive a harness that is killed, nor see its Ctrl-C."""
+    os.setsid()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Machine:
+    """One QEMU process, from start to end.
+
+    ended        whether it is gone
+    status       its exit status then (negative: a signal)
+    reason       why it shut down by its own account ('guest-reset', ...), or None
+    complaint    what it printed, for an error message
+    """
+
+    def __init__(self, options, folder):
+        self.ended = False
+        self.status = None
+        self.reason = None
+        self._started = False
+        self._com2_in, self._com2_out = self._open_com2(options, folder)
+        self._errors = os.path.join(folder, "qemu.err")
+        self.monitor, theirs = socket.socketpair()
+        self._monitor_text = b""
+        self._replies = []
+        disc = payload.make(options, folder)
+        arguments = command_line(options, folder, disc, theirs.fileno())
+        self._write_arguments(folder, arguments)
+        with open(self._errors, "wb") as errors:
+            self._process = self._start(arguments, theirs.fileno(), errors)
+        theirs.close()
+        self.monitor.sendall(b'{"execute": "qmp_capabilities"}\n')
+        self.monitor.setblocking(False)
+
+    @staticmethod
+    def _open_com2(options, folder):
+        inward, outward = (os.path.join(folder, f"com2.{end}") for end in ("in", "out"))
+        os.mkfifo(inward)
+        if options.icount:
+            os.close(os.open(outward, os.O_CREAT | os.O_WRONLY))
+            return os.open(inward, os.O_RDWR | os.O_NONBLOCK), os.open(outward, os.O_RDONLY)
+        os.mkfifo(outward)
+        return (os.open(inward, os.O_RDWR | os.O_NONBLOCK),
+                os.open(outward, os.O_RDWR | os.O_NONBLOCK))
+
+    @staticmethod
+    def _write_arguments(folder, arguments):
+        with open(os.path.join(folder, "qemu.args"), "w", encoding="utf-8") as file:
+            file.writelines(argument + "\n" for argument in arguments)
+
+    @staticmethod
+    def _start(arguments, monitor, errors):
+        try:
+            return subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=errors,
+                                    stderr=errors, pass_fds=(monitor,),
+                                    preexec_fn=_die_with_parent)
+        except OSError as error:
+            raise MachineError(f"cannot start {QEMU}: {error}") from None
+
+    # COM2
+
+    @property
+    def input_descriptor(self):
+        return self._com2_in
+
+    @property
+    def output_descriptor(self):
+        return self._com2_out
+
+    def read(self):
+        """The bytes that COM2 has sent by now, perhaps none."""
+        try:
+            return os.read(self._com2_out, 65536)
+        except BlockingIOError:
+            return b""
+
+    def write(self, data):
+        """Gives COM2 some of these bytes; how many it took."""
+        try:
+            return os.write(self._com2_in, data)
+        except BlockingIOError:
+            return 0
+
+    # Monitor
+
+    def handle_monitor(self):
+        """Reads what the monitor says; to be called when its socket is readable."""
+        try:
+            text = self.monitor.recv(65536)
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            text = b""
+        if not text:
+            self._collect()
+            return
+        *lines, self._monitor_text = (self._monitor_text + text).split(b"\n")
+        for line in lines:
+            self._handle_message(json.loads(line))
+
+    def _handle_message(self, message):
+        if "QMP" in message:
+            self._started = True
+        elif message.get("event") == "SHUTDOWN":
+            self.reason = message["data"]["reason"]
+        elif "return" in message:
+            self._replies.append(message["return"])
+
+    def ask(self, command, seconds=2):
+        """The answer of QEMU's human monitor to a command, or '' if it doesn't answer."""
+        self._replies.clear()
+        request = {"execute": "human-monitor-command", "arguments": {"command-line": command}}
+        deadline = time.monotonic() + seconds
+        try:
+            self.monitor.send(json.dumps(request).encode() + b"\n")
+            while not any(isinstance(reply, str) for reply in self._replies):
+                self.handle_monitor()
+                if self.ended or time.monotonic() > deadline:
+                    return ""
+                time.sleep(0.01)
+        except OSError:
+            return ""
+        return next(reply for reply in self._replies if isinstance(reply, str))
+
+    # End
+
+    def _collect(self):
+        self.status = self._process.wait()
+        self.ended = True
+
+    def stop(self):
+        """Ends QEMU if it still runs."""
+        if self.ended:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(3)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._collect()
+
+    @property
+    def started(self):
+        """Whether QEMU accepted its arguments."""
+        return self._started
+
+    @property
+    def complaint(self):
+        with open(self._errors, encoding="utf-8", errors="replace") as file:
+            return file.read().strip()

@@ -1,0 +1,113 @@
+"""The payload disc of one run: GRUB's virtue.cfg, the overlay archive and further modules.
+
+The format is in docs/run-protocol.md. Unpacking the overlay is left to the machine.
+"""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+
+from . import newc
+
+# SeaBIOS doesn't show a disc smaller than one cylinder (16 heads of 63 sectors).
+SMALLEST_DISC = 1 << 20
+
+
+class PayloadError(Exception):
+    """The disc cannot be made; the text says why."""
+
+
+def _command_line(options):
+    words = ["exit=debug"]
+    if options.command is not None:
+        words.append("mode=frame")
+    if options.seed is not None:
+        words.append(f"seed={options.seed}")
+    return " ".join(words + options.append)
+
+
+def stdin_is_packed(options):
+    """Whether standard input goes into the overlay: under --icount, where frames would arrive at
+    an instruction that differs from run to run, if it has an end at all times (a file)."""
+    if not options.icount or options.command is None:
+        return False
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        return True
+    return stat.S_ISREG(mode) or os.isatty(0) or _is_null(mode)
+
+
+def _is_null(mode):
+    return stat.S_ISCHR(mode) and os.fstat(0).st_rdev == os.makedev(1, 3)
+
+
+def _packed_stdin():
+    if os.isatty(0):
+        return b""
+    try:
+        with open(0, "rb", closefd=False) as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def _environment():
+    """What an interactive session should know of the terminal."""
+    lines = [f"TERM={os.environ.get('TERM', 'vt100')}"]
+    if sys.stdout.isatty():
+        size = os.get_terminal_size(1)
+        lines += [f"LINES={size.lines}", f"COLUMNS={size.columns}"]
+    return "".join(line + "\n" for line in lines)
+
+
+def _overlay(options):
+    archive = newc.Archive()
+    for folder in options.add:
+        archive.add_host_tree(folder)
+    if options.command is None:
+        archive.add_file("run/virtue/env", _environment())
+        return archive.pack()
+    archive.add_file("run/virtue/cmd", options.command)
+    if options.get:
+        archive.add_file("run/virtue/get", "".join(path + "\n" for path, _ in options.get))
+    if stdin_is_packed(options):
+        archive.add_file("run/virtue/stdin", _packed_stdin())
+    return archive.pack()
+
+
+def _write_tree(options, tree):
+    names = [name for name, _ in options.module]
+    os.makedirs(os.path.join(tree, "modules"))
+    for name, file in options.module:
+        shutil.copyfile(file, os.path.join(tree, "modules", name))
+    with open(os.path.join(tree, "overlay.cpio"), "wb") as file:
+        file.write(_overlay(options))
+    with open(os.path.join(tree, "virtue.cfg"), "w", encoding="ascii") as file:
+        file.write(f'set cmdline="{_command_line(options)}"\n')
+        file.write("set overlay=/overlay.cpio\n")
+        file.write(f'set modules="{" ".join(names)}"\n')
+    for directory, _, files in os.walk(tree):
+        for path in [directory] + [os.path.join(directory, name) for name in files]:
+            os.utime(path, (newc.FIXED_TIME, newc.FIXED_TIME))
+
+
+def make(options, folder):
+    """Makes the disc in `folder` and returns its path."""
+    tree = os.path.join(folder, "payload")
+    disc = os.path.join(folder, "payload.iso")
+    try:
+        _write_tree(options, tree)
+    except (OSError, newc.ArchiveError) as error:
+        raise PayloadError(f"--add: {error}") from None
+    done = subprocess.run(
+        ["xorriso", "-as", "mkisofs", "-quiet", "-r", "-V", "VIRTUE_PAYLOAD", "-o", disc, tree],
+        env=dict(os.environ, SOURCE_DATE_EPOCH=str(newc.FIXED_TIME)),
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        raise PayloadError(f"xorriso failed: {done.stderr.strip()}")
+    if os.path.getsize(disc) < SMALLEST_DISC:
+        os.truncate(disc, SMALLEST_DISC)
+    return disc

@@ -1,0 +1,76 @@
+"""From what happened to an exit status and one line of explanation.
+
+QEMU ends with status 0 after a power-off, but also after a triple fault: only the machine's own
+word (a status frame, and the announcement that all is sent) makes a run a success.
+"""
+
+import os
+import re
+
+PANIC, HANG, RESET, NO_VERDICT, HARNESS = 120, 121, 122, 123, 125
+QEMU_PANIC_STATUS = 0x3C << 1 | 1  # the kernel writes 0x3c to isa-debug-exit
+
+
+def judge(machine, client, loop, options):
+    """(status, line): the line is None when there is nothing to explain."""
+    for rule in (_stopped_by_us, _panic, _reset, _qemu_failed, _power_off):
+        verdict = rule(machine, client, loop, options)
+        if verdict:
+            return verdict
+    return NO_VERDICT, f"no verdict: QEMU ended with status {machine.status} ({options.log})"
+
+
+def _stopped_by_us(_, client, loop, options):
+    if loop.stopped == "timeout":
+        return HANG, f"hang: no end within {options.timeout} s ({options.log})"
+    if loop.stopped == "stuck":
+        return HANG, f"hang: no power-off after the command's end ({options.log})"
+    if loop.stopped == "signal":
+        return 128 + loop.signal, f"ended by signal {loop.signal}"
+    if loop.stopped == "frame":
+        return NO_VERDICT, f"no verdict: COM2 sent {loop.error} ({options.log})"
+    if loop.stopped == "left":
+        return 0, None
+    return None
+
+
+def _panic(machine, _client, _loop, options):
+    if machine.status == QEMU_PANIC_STATUS or machine.reason == "guest-panic":
+        return PANIC, f"{_panic_message(options.log)} ({options.log})"
+    return None
+
+
+def _panic_message(log):
+    """The kernel's own line of the panic."""
+    try:
+        with open(log, "rb") as file:
+            file.seek(max(0, os.path.getsize(log) - 65536))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return "panic"
+    lines = re.findall(r"\bpanic:[^\r\n]*", text, re.IGNORECASE)
+    return lines[-1] if lines else "panic"
+
+
+def _reset(machine, _client, _loop, options):
+    if machine.reason == "guest-reset":
+        return RESET, f"reset or triple fault ({options.log})"
+    return None
+
+
+def _qemu_failed(machine, _client, _loop, _options):
+    if not machine.started:
+        return HARNESS, f"QEMU doesn't start: {machine.complaint or machine.status}"
+    return None
+
+
+def _power_off(machine, client, _loop, options):
+    if machine.reason != "guest-shutdown" or machine.status != 0:
+        return None
+    if options.command is None:
+        return 0, None
+    if client.status is None:
+        return NO_VERDICT, f"no verdict: powered off without an exit status ({options.log})"
+    if not client.bye:
+        return NO_VERDICT, f"no verdict: powered off before all was sent ({options.log})"
+    return client.status, None
