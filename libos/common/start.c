@@ -9,7 +9,8 @@ _Noreturn void start_here(struct exo_start *s);
 
 struct exo_start *start_page;
 struct upcall_base *upcall_first;
-static uint8_t upcall_stack[UPCALL_STACK_SIZE] __attribute__((aligned(UPCALL_STACK_SIZE)));
+static uint8_t upcall_stack[UPCALL_STACK_SIZE]
+	__attribute__((section(".bss.upcall"), aligned(UPCALL_STACK_SIZE)));
 static const struct upcall_handlers no_handlers;
 
 _Noreturn void start_here(struct exo_start *s)
