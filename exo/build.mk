@@ -14,3 +14,35 @@ $(ABI_GEN)/calls.h $(ABI_GEN)/dispatch.inc $(ABI_GEN)/grammar.inc: exo/abi/calls
 .PHONY: docs
 docs: ## Regenerate docs/abi.md from the ABI table
 	$(Q)$(PYTHON) exo/abi/gen.py manual < exo/abi/calls.abi > docs/abi.md
+
+# kernel.elf, linked twice: the symbol table for backtraces is made from the first link.
+KERNEL_SRCS := $(sort $(wildcard exo/arch/*.c exo/arch/*.S exo/core/*.c) drivers/uart16550.c)
+KERNEL_OBJS := $(call kobj,$(KERNEL_SRCS))
+KERNEL_LD := $(BUILD)/k/kernel.ld
+IMAGES += $(BUILD)/kernel.elf
+
+$(KERNEL_LD): exo/arch/kernel.ld exo/arch/layout.h
+	$(call say,GEN)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -E -P -x c -I. -o $@ $<
+
+define link_kernel
+	$(call say,LD)
+	$(Q)$(CC) $(KLDFLAGS) -static -no-pie -Wl,-T,$(KERNEL_LD) -o $@ $(filter %.o,$^)
+endef
+
+$(BUILD)/k/symbols0.S: exo/arch/symbols.py
+	$(Q)mkdir -p $(@D) && $(PYTHON) $< < /dev/null > $@
+
+$(BUILD)/k/symbols.S: $(BUILD)/k/kernel0.elf exo/arch/symbols.py
+	$(call say,GEN)
+	$(Q)nm -n $< | $(PYTHON) exo/arch/symbols.py > $@
+
+$(BUILD)/k/symbols0.o $(BUILD)/k/symbols.o: %.o: %.S
+	$(Q)$(CC) -c -o $@ $<
+
+$(BUILD)/k/kernel0.elf: $(KERNEL_OBJS) $(BUILD)/k/symbols0.o $(KERNEL_LD)
+	$(link_kernel)
+
+$(BUILD)/kernel.elf: $(KERNEL_OBJS) $(BUILD)/k/symbols.o $(KERNEL_LD)
+	$(link_kernel)

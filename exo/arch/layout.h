@@ -1,11 +1,25 @@
-/* Constants that assembly and C share. */
+/* Constants that assembly, the linker script and C share. */
 #ifndef EXO_LAYOUT_H
 #define EXO_LAYOUT_H
 
+/* Where the kernel's seven PML4 slots lead. */
+#define KERNEL_OFFSET	0xffff808000000000	/* 257: the image, at its physical address + this; */
+#define PERCPU_BASE	0xffff808040000000	/*      the CPUs' regions; */
+#define GDT_BASE	0xffff808080000000	/*      their descriptor tables */
+#define DIRECT_BASE	0xffff810000000000	/* 258-261: all RAM */
+#define FRAMES_BASE	0xffff830000000000	/* 262: the frame table, */
+#define REGIONS_BASE	0xffff834000000000	/*      and the region table */
+#define MMIO_BASE	0xffff838000000000	/* 263: registers of APICs and HPET */
+#define KERNEL_LOAD	0x200000		/* physical address of the image */
+
 #define PERCPU_SIZE	0x10000		/* one CPU's region: stub alias, struct cpu, stacks */
+#define PERCPU_STACK	0xc000		/* offset of the main stack in it: up to its end */
+#define BOOT_STACK_SIZE	0x4000
 #define TRAP_FRAME_SIZE	176		/* the first 22 words of struct exo_regs */
 #define EXO_CS64_SEL	0x33
 #define EXO_SS_SEL	0x2b
-
+#define KERNEL_CS	0x10
+#define KERNEL_DS	0x18
+#define TSS_SEL		0x80
 
 #endif

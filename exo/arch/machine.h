@@ -1,0 +1,178 @@
+/* What the files of exo/arch that boot and drive the machine offer each other.
+ *
+ * The order of boot (main.c): log, boot information, memory, ACPI, CPUs, interrupts, clock,
+ * other CPUs, frame table, first domain.  Memory that boot takes (early_alloc) is the
+ * kernel's for good; memory_finish hands over the rest.
+ */
+#ifndef EXO_MACHINE_H
+#define EXO_MACHINE_H
+
+#include "exo/arch/trap.h"
+#include "exo/arch/layout.h"
+
+#define PAGE		4096ul
+#define LARGE_PAGE	0x200000ul
+#define GiB		(1ul << 30)
+
+/* ---- instructions -------------------------------------------------------- */
+
+static inline uint8_t inb(uint16_t port)
+{
+	uint8_t v;
+	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+static inline void outb(uint16_t port, uint8_t v)
+{
+	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port));
+}
+static inline void pause(void) { __asm__ volatile("pause"); }
+static inline uint64_t rdtsc(void)
+{
+	uint32_t lo, hi;
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	return (uint64_t)hi << 32 | lo;
+}
+struct cpuid { uint32_t a, b, c, d; };
+static inline struct cpuid cpuid(uint32_t leaf, uint32_t sub)
+{
+	struct cpuid r;
+	__asm__ volatile("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "a"(leaf), "c"(sub));
+	return r;
+}
+#define READ_CR(n) ({ uint64_t v_; __asm__ volatile("mov %%cr" #n ", %0" : "=r"(v_)); v_; })
+#define WRITE_CR(n, v) __asm__ volatile("mov %0, %%cr" #n : : "r"((uint64_t)(v)) : "memory")
+
+void halt(void) __attribute__((noreturn));
+void stack_switch(void (*f)(void), void *top) __attribute__((noreturn));	/* boot.S */
+
+/* ---- log.c, panic.c ------------------------------------------------------- */
+
+void log_init(void);
+void log_quiet(void);			/* log=none: the ring only */
+void log_vprint(const char *format, __builtin_va_list args);
+extern bool panic_exit;			/* end QEMU by isa-debug-exit */
+extern volatile bool panicking;		/* the log takes no lock any more */
+
+/* ---- bootinfo.c ------------------------------------------------------------ */
+
+struct range { uint64_t base, end; };
+#define RANGES_MAX	128
+struct ranges { unsigned count; struct range at[RANGES_MAX]; };
+void ranges_add(struct ranges *r, uint64_t base, uint64_t end);
+void ranges_remove(struct ranges *r, uint64_t base, uint64_t end);
+
+struct boot_module { char name[16]; uint64_t base, size; };
+#define BOOT_MODULES	8
+struct boot_info {
+	struct ranges ram;			/* whole frames, ascending, not overlapping */
+	unsigned modules;
+	struct boot_module module[BOOT_MODULES];
+	uint8_t rsdp[36];			/* all zero: none */
+	char cmdline[512];
+};
+extern struct boot_info boot_info;
+void boot_info_read(uint32_t magic, uint64_t at);
+bool boot_option(const char *name, const char *value);	/* is the word NAME=value there? */
+
+/* ---- memory.c --------------------------------------------------------------- */
+
+#define MAP_W	EXO_PTE_W
+#define MAP_NX	EXO_PTE_NX
+#define MAP_DEVICE (EXO_PTE_PCD | EXO_PTE_PWT | EXO_PTE_W | EXO_PTE_NX)
+
+extern char image_start[], rodata_start[], data_start[], image_end[];
+static inline uint64_t image_phys(const void *p) { return (uint64_t)p - KERNEL_OFFSET; }
+
+void memory_init(void);			/* the kernel's page tables */
+uint64_t early_alloc(uint64_t size, uint64_t align);	/* zeroed; physical address */
+void memory_map(uint64_t va, uint64_t pa, uint64_t size, uint64_t flags);
+void *device_map(uint64_t pa, uint64_t size);
+const void *firmware_map(uint64_t pa, uint64_t size);	/* tables, wherever they lie; NULL: no */
+extern uint64_t kernel_root;		/* pfn of the kernel's own PML4 */
+/* The frame table.  Afterwards nothing is allocated, and what is left is in memory_free. */
+void memory_finish(void);
+extern struct ranges memory_free;
+/* Frames that a capability lets others read. */
+struct export { const char *name; uint32_t pfn, count; };
+#define EXPORTS_MAX	8
+void export_add(const char *name, uint64_t pa, uint64_t size);
+extern struct export exports[];
+extern unsigned export_count;
+
+/* ---- cpu.c -------------------------------------------------------------------- */
+
+struct tss {
+	uint32_t pad0;
+	uint64_t rsp0, rsp1, rsp2, pad1, ist[7], pad2;
+	uint16_t pad3, iomap;
+	uint8_t ports[8193];		/* bit clear: the port may be used; the last byte is all ones */
+} __attribute__((packed));
+
+/* A page request that another CPU left here: see flush.c. */
+struct mailbox { volatile uint32_t full; uint64_t va, pages; };
+
+struct cpu_arch {
+	struct cpu core;		/* first: this_cpu() */
+	uint64_t *gdt;
+	uint32_t apic_id;
+	volatile uint32_t online;
+	struct mailbox mailbox;
+	struct { uint16_t first, count; } ports[DOMAIN_PORTS];	/* open in the TSS */
+	struct tss tss __attribute__((aligned(64)));
+};
+static inline struct cpu_arch *cpu_arch(struct cpu *c) { return (struct cpu_arch *)c; }
+
+void cpu_features(void);		/* finds, prints, demands */
+void cpu_region_make(unsigned number, uint32_t apic_id);
+void idt_init(void);			/* without stacks of its own, until the first cpu_init */
+void cpu_init(struct cpu_arch *c);	/* on that CPU: control registers, GDT, TSS, IDT */
+void smap_test(void);			/* turns SMAP on where a user's IRETQ survives it */
+extern bool cpu_has_x2apic, cpu_has_tsc_deadline;
+extern uint64_t cpu_cr4;
+extern uint64_t cpu_features_abi;	/* EXO_FEATURE_* */
+
+/* ---- acpi.c --------------------------------------------------------------------- */
+
+struct acpi_ioapic { uint64_t base; uint32_t gsi; };
+struct acpi_irq { uint8_t gsi; bool low, level; };	/* of ISA irq i */
+struct acpi {
+	bool present;
+	unsigned cpus, cpus_left_out, ioapics;
+	uint32_t cpu[CPUS_MAX];			/* APIC ids; the boot CPU is the first */
+	struct acpi_ioapic ioapic[8];
+	struct acpi_irq irq[16];
+	uint64_t lapic, hpet;			/* 0: none */
+	uint32_t pm1a;				/* control port; 0: none */
+	uint32_t s5;				/* SLP_TYPa of _S5_, ready to write; 0: not found */
+};
+extern struct acpi acpi;
+void acpi_init(void);
+
+/* ---- apic.c, clock.c, smp.c, trace.c, init.c -------------------------------------- */
+
+void apic_init(void);			/* the registers; the boot CPU's id */
+void apic_init_cpu(void);		/* on every CPU */
+void ioapic_init(void);
+uint32_t apic_id(void);
+void apic_ipi(uint32_t id, uint32_t command);	/* ICR's low word */
+#define IPI_NMI		0x4400u
+#define IPI_INIT	0xc500u
+#define IPI_STARTUP	0x4600u
+uint32_t apic_timer_count(void);
+void apic_timer_start(uint32_t count);
+
+void clock_init(void);
+void clock_publish(void);		/* the clock page, once cpu_count is known */
+void wait_us(unsigned us);
+
+void smp_init(void);			/* starts the other CPUs: they wait for smp_release */
+void smp_release(void);
+void flush_local(uint64_t va, uint64_t pages);
+
+#define TRACE_FRAMES	16
+void trace_init(unsigned cpus);
+
+void init_create(void);			/* the first domain, from the module `init` */
+
+#endif

@@ -1,0 +1,219 @@
+/* The kernel's address space, the memory that boot takes, and the frame table's start.
+ *
+ * PML4 slots 257-263 are filled here and never change afterwards, so that every root can
+ * hold a copy of the seven entries.  What frames are RAM at all is decided here; who owns
+ * them and what they are used as, from then on, in exo/core.
+ */
+#include "exo/arch/machine.h"
+
+#define BOOT_MAPPED	(4 * GiB)	/* by boot.S */
+#define RAM_MAX		(128 * GiB)	/* names of capability slots reach that far */
+#define LOW_MEMORY	0x100000ul	/* the firmware's, and real mode's */
+#define MEMORY_MIN	(16ul << 20)	/* below it there is no point in going on */
+
+uint64_t kernel_root;
+uint64_t arch_kernel_pml4[7];
+struct ranges memory_free;
+struct export exports[EXPORTS_MAX];
+unsigned export_count;
+static bool finished;
+static uint64_t *root;
+static uint64_t device_next = MMIO_BASE;
+
+void *phys_to_virt(uint64_t pa)
+{
+	return (void *)(DIRECT_BASE + pa);
+}
+
+static uint64_t round_up(uint64_t v, uint64_t align)
+{
+	return (v + align - 1) & -align;
+}
+
+/* ---- memory that boot takes --------------------------------------------------- */
+
+/* From the top of the highest range that boot.S mapped and that has room. */
+uint64_t early_alloc(uint64_t size, uint64_t align)
+{
+	if (finished)
+		panic("memory is taken after the end of boot");
+	size = round_up(size, PAGE);
+	for (unsigned i = memory_free.count; i-- > 0;) {
+		struct range r = memory_free.at[i];
+		uint64_t end = r.end < BOOT_MAPPED ? r.end : BOOT_MAPPED;
+		if (r.base >= end || end - r.base < size)
+			continue;
+		uint64_t base = (end - size) & -align;
+		if (base < r.base)
+			continue;
+		ranges_remove(&memory_free, base, base + size);
+		for (uint64_t p = base; p < base + size; p += PAGE)
+			page_zero(phys_to_virt(p));
+		return base;
+	}
+	panic("too little memory: no %lu KiB in one piece left", size >> 10);
+}
+
+static void find_free(void)
+{
+	uint64_t total = 0;
+	ranges_remove(&boot_info.ram, 0, PAGE);
+	if (boot_info.ram.at[boot_info.ram.count - 1].end > RAM_MAX) {
+		log_print("memory: only the first %lu GiB are used\n", RAM_MAX / GiB);
+		ranges_remove(&boot_info.ram, RAM_MAX, ~0ul);
+	}
+	memory_free = boot_info.ram;
+	ranges_remove(&memory_free, 0, LOW_MEMORY);
+	ranges_remove(&memory_free, KERNEL_LOAD, image_phys(image_end));
+	for (unsigned i = 0; i < boot_info.modules; i++) {
+		struct boot_module *m = &boot_info.module[i];
+		ranges_remove(&memory_free, m->base, round_up(m->base + m->size, PAGE));
+	}
+	for (unsigned i = 0; i < memory_free.count; i++)
+		total += memory_free.at[i].end - memory_free.at[i].base;
+	log_print("memory: %lu MiB free in %u ranges\n", total >> 20, memory_free.count);
+	if (total < MEMORY_MIN)
+		panic("too little memory: %lu MiB free, at least %lu are needed", total >> 20,
+			MEMORY_MIN >> 20);
+}
+
+/* ---- page tables ---------------------------------------------------------------- */
+
+static uint64_t *table_below(uint64_t *entry)
+{
+	if (!(*entry & EXO_PTE_P))
+		*entry = early_alloc(PAGE, PAGE) | EXO_PTE_P | EXO_PTE_W | EXO_PTE_A;
+	return phys_to_virt(*entry & EXO_PTE_FRAME);
+}
+
+/* Large pages wherever they fit. */
+void memory_map(uint64_t va, uint64_t pa, uint64_t size, uint64_t flags)
+{
+	flags |= EXO_PTE_P | EXO_PTE_A | (flags & EXO_PTE_W ? EXO_PTE_D : 0);
+	for (uint64_t end = va + size, step; va < end; va += step, pa += step) {
+		uint64_t *pdpt = table_below(&root[va >> 39 & 511]);
+		uint64_t *pd = table_below(&pdpt[va >> 30 & 511]);
+		if (!((va | pa) & (LARGE_PAGE - 1)) && end - va >= LARGE_PAGE) {
+			pd[va >> 21 & 511] = pa | flags | EXO_PTE_PS;
+			step = LARGE_PAGE;
+		} else {
+			table_below(&pd[va >> 21 & 511])[va >> 12 & 511] = pa | flags;
+			step = PAGE;
+		}
+	}
+}
+
+static void map_image(void)
+{
+	uint64_t text = (uint64_t)image_start, rodata = (uint64_t)rodata_start;
+	uint64_t data = (uint64_t)data_start, end = (uint64_t)image_end;
+	memory_map(text, image_phys(image_start), rodata - text, 0);
+	memory_map(rodata, image_phys(rodata_start), data - rodata, MAP_NX);
+	memory_map(data, image_phys(data_start), end - data, MAP_NX | MAP_W);
+}
+
+/* All RAM, rounded to large pages; text and constants are read-only here too. */
+static void map_direct(void)
+{
+	uint64_t first = image_phys(image_start), last = image_phys(data_start), next = 0;
+	for (unsigned i = 0; i < boot_info.ram.count; i++) {
+		struct range r = boot_info.ram.at[i];
+		uint64_t pa = r.base & -LARGE_PAGE;
+		for (pa = pa > next ? pa : next; pa < r.end; pa += LARGE_PAGE)
+			memory_map(DIRECT_BASE + pa, pa, LARGE_PAGE, MAP_W | MAP_NX);
+		next = pa > next ? pa : next;
+	}
+	for (uint64_t pa = first & -LARGE_PAGE; pa < last; pa += LARGE_PAGE) {
+		uint64_t *pd = table_below(&table_below(&root[DIRECT_BASE >> 39 & 511])[0]);
+		pd[pa >> 21] = 0;
+		for (uint64_t p = pa; p < pa + LARGE_PAGE; p += PAGE)
+			memory_map(DIRECT_BASE + p, p, PAGE, p >= first && p < last ? MAP_NX : MAP_NX | MAP_W);
+	}
+}
+
+void *device_map(uint64_t pa, uint64_t size)
+{
+	uint64_t va = device_next, offset = pa & (PAGE - 1);
+	size = round_up(size + offset, PAGE);
+	memory_map(va, pa - offset, size, MAP_DEVICE);
+	device_next += size + PAGE;
+	return (void *)(va + offset);
+}
+
+static bool direct_mapped(uint64_t pa)
+{
+	uint64_t va = DIRECT_BASE + pa;
+	uint64_t *pdpt = table_below(&root[va >> 39 & 511]);
+	uint64_t *pd = table_below(&pdpt[va >> 30 & 511]);
+	return pd[va >> 21 & 511] & EXO_PTE_P;
+}
+
+/* The firmware's tables may lie outside of what the memory map calls RAM. */
+const void *firmware_map(uint64_t pa, uint64_t size)
+{
+	if (!pa || pa + size < pa || pa + size > RAM_MAX)
+		return NULL;
+	for (uint64_t p = pa & -LARGE_PAGE; p < pa + size; p += LARGE_PAGE)
+		if (!direct_mapped(p))
+			memory_map(DIRECT_BASE + p, p, LARGE_PAGE, MAP_NX);
+	return phys_to_virt(pa);
+}
+
+void memory_init(void)
+{
+	extern uint64_t boot_pml4[];
+	wrmsr(0xc0000080, rdmsr(0xc0000080) | 0x800);	/* EFER.NXE */
+	find_free();
+	kernel_root = early_alloc(PAGE, PAGE) >> EXO_PAGE_SHIFT;
+	root = pfn_to_virt(kernel_root);
+	for (unsigned i = EXO_KERNEL_SLOT_FIRST; i <= EXO_KERNEL_SLOT_LAST; i++)
+		table_below(&root[i]);
+	map_image();
+	map_direct();
+	for (unsigned i = 0; i < 7; i++) {
+		arch_kernel_pml4[i] = root[EXO_KERNEL_SLOT_FIRST + i];
+		/* Other CPUs start on the boot root: identity map below, the kernel's slots. */
+		boot_pml4[EXO_KERNEL_SLOT_FIRST + i] = arch_kernel_pml4[i];
+	}
+	WRITE_CR(3, kernel_root << EXO_PAGE_SHIFT);
+}
+
+/* ---- the frame table --------------------------------------------------------------- */
+
+static void set_types(uint64_t base, uint64_t end, unsigned type)
+{
+	for (uint64_t pfn = base >> EXO_PAGE_SHIFT; pfn < end >> EXO_PAGE_SHIFT; pfn++)
+		frame_set_type(pfn, type);
+}
+
+void export_add(const char *name, uint64_t pa, uint64_t size)
+{
+	exports[export_count++] = (struct export){
+		name, pa >> EXO_PAGE_SHIFT, round_up(size, PAGE) >> EXO_PAGE_SHIFT };
+}
+
+/* All RAM is the kernel's, but for what is free and the modules: data, for init to own. */
+void memory_finish(void)
+{
+	uint64_t count = boot_info.ram.at[boot_info.ram.count - 1].end >> EXO_PAGE_SHIFT;
+	uint64_t size = round_up(count * sizeof(struct exo_frame), PAGE);
+	uint64_t regions = round_up((count + 511) / 512 * sizeof(struct region), PAGE);
+	uint64_t at = early_alloc(size, size < LARGE_PAGE ? PAGE : LARGE_PAGE);
+	memory_map(FRAMES_BASE, at, size, MAP_W | MAP_NX);
+	memory_map(REGIONS_BASE, early_alloc(regions, PAGE), regions, MAP_W | MAP_NX);
+	finished = true;
+	export_add("frames", at, size);
+	frame_tables_init((void *)FRAMES_BASE, (void *)REGIONS_BASE, count);
+	for (unsigned i = 0; i < boot_info.ram.count; i++)
+		set_types(boot_info.ram.at[i].base, boot_info.ram.at[i].end, EXO_F_KERNEL);
+	for (unsigned i = 0; i < memory_free.count; i++)
+		set_types(memory_free.at[i].base, memory_free.at[i].end, EXO_F_DATA);
+	for (unsigned i = 0; i < boot_info.modules; i++) {
+		struct boot_module *m = &boot_info.module[i];
+		set_types(m->base, round_up(m->base + m->size, PAGE), EXO_F_DATA);
+	}
+	for (unsigned i = 0; i < export_count; i++) {
+		uint64_t base = (uint64_t)exports[i].pfn << EXO_PAGE_SHIFT;
+		set_types(base, base + exports[i].count * PAGE, EXO_F_EXPORT);
+	}
+}
