@@ -1,6 +1,6 @@
 # Virtue's build: flags, rules and lists that all folders share, and the targets a user types.
-# What is built from which sources is left to one fragment a folder (FRAGMENTS below); a fragment
-# that isn't there yet is skipped.
+# What is built from which sources is left to one fragment a folder: every build.mk one or two
+# folders deep is included.
 #
 # THE CONVENTION
 #
@@ -45,7 +45,9 @@ MAKEFLAGS += --no-builtin-rules
 Q := $(if $(V),,@)
 say = @echo '  $(1)	$@'
 
-FRAGMENTS := exo/build.mk libos/common/build.mk libos/posix/build.mk apps/build.mk tests/build.mk
+# In this order, as later ones use variables of the first two
+FIRST := exo/build.mk libos/common/build.mk
+FRAGMENTS := $(FIRST) $(filter-out $(FIRST),$(sort $(wildcard */build.mk */*/build.mk)))
 
 # Flags
 
@@ -75,7 +77,7 @@ hobj = $(call obj,h,$(1))
 GENERATED :=
 IMAGES :=
 ROOTFS :=
-ROOTFS_DIRS :=
+ROOTFS_DIRS := tools/rootfs
 HOST_TESTS :=
 GUEST_TESTS :=
 CHECK_TESTS :=
@@ -83,20 +85,87 @@ CHECK_TESTS :=
 all:
 -include $(FRAGMENTS)
 
+# Tools first: this file is remade, by installing what is missing, before any recipe runs
+
+WITHOUT_TOOLS := help clean distclean
+ifneq ($(filter-out $(WITHOUT_TOOLS),$(or $(MAKECMDGOALS),all)),)
+include $(BUILD)/tools.mk
+endif
+
+$(BUILD)/tools.mk: tools/need
+	@tools/need build run fetch
+	@mkdir -p $(@D)
+	@echo '# The tools of tools/need were there when this file was made.' > $@
+
 # Targets
 
-.PHONY: all help clean
-all: $(IMAGES) ## Build everything a run needs
+.PHONY: all help run iso gdb log test check clean distclean
+all: $(BUILD)/virtue.iso ## Build all that a run needs
 
 help: ## Print this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(wildcard Makefile $(FRAGMENTS)) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(wildcard Makefile $(FRAGMENTS)) | \
+		expand -t 20
+
+# CMD, ADD and so on become options of ./virtue run. CMD goes by the environment, where no shell
+# takes it apart (make itself still expands $$).
+RUN_OPTIONS = $(if $(ADD),--add '$(ADD)') $(if $(GET),--get '$(GET)') $(if $(MEM),--mem $(MEM)) \
+	$(if $(CPUS),--cpus $(CPUS)) $(if $(UEFI),--uefi) $(if $(ICOUNT),--icount) \
+	$(if $(SEED),--seed $(SEED)) $(if $(QEMU),--qemu '$(QEMU)') $(if $(ACCEL),--accel $(ACCEL)) \
+	$(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(APPEND),--append '$(APPEND)') $(RUNFLAGS)
+WITH_COMMAND = $${CMD+-- "$$CMD"}
+export BUILD
+ifdef CMD
+export CMD
+endif
+
+run: all ## A shell in the machine, or CMD='...' (ADD=DIR GET=/path=file MEM= CPUS= UEFI=1 ...)
+	@./virtue run $(RUN_OPTIONS) $(WITH_COMMAND)
+
+gdb: all ## The same under gdb, with symbols of kernel, libOS and init
+	@tools/need gdb
+	@./virtue gdb $(RUN_OPTIONS) $(WITH_COMMAND)
+
+log: ## Print the kernel's log of the last run
+	@./virtue log
+
+iso: $(BUILD)/virtue.iso ## Leave build/virtue.iso, which boots by BIOS and UEFI, from CD or USB
+
+test: all $(HOST_TESTS) $(GUEST_TESTS) ## The quick tests
+	@tests/run $(TESTFLAGS)
+
+check: all $(HOST_TESTS) $(GUEST_TESTS) $(CHECK_TESTS) ## The long tests
+	@tests/run --long $(TESTFLAGS)
 
 clean: ## Remove what was built (fetched packages stay; make distclean removes all)
-	rm -rf $(BUILD)/gen $(BUILD)/k $(BUILD)/u $(BUILD)/h $(BUILD)/tests $(BUILD)/*.elf $(BUILD)/*.iso \
-		$(BUILD)/*.cpio
+	rm -rf $(BUILD)/gen $(BUILD)/k $(BUILD)/u $(BUILD)/h $(BUILD)/tests $(BUILD)/*.elf \
+		$(BUILD)/*.iso $(BUILD)/*.cpio $(BUILD)/*.a
 
 distclean: ## Remove all of the build folder
 	rm -rf $(BUILD)
+
+# The boot image
+
+MODULES = $(filter-out $(BUILD)/kernel.elf,$(IMAGES))
+module = $(basename $(notdir $(1)))=$(1)
+
+$(BUILD)/virtue.iso: $(BUILD)/kernel.elf $(MODULES) $(BUILD)/root.cpio tools/mkiso
+	$(call say,ISO)
+	$(Q)tools/mkiso $@ $(BUILD)/kernel.elf $(foreach m,$(MODULES) $(BUILD)/root.cpio,$(call module,$m))
+
+ROOTFS_FILES = $(foreach entry,$(ROOTFS),$(lastword $(subst =, ,$(entry)))) \
+	$(shell find $(ROOTFS_DIRS) -print)
+ROOTFS_PACKAGES := busybox-static bash-static mksh
+
+$(BUILD)/root.cpio: tools/mkroot tools/virtue/newc.py $(ROOTFS_PACKAGES:%=$(BUILD)/pkg/%.stamp) \
+		$(ROOTFS_FILES)
+	$(call say,ROOT)
+	$(Q)tools/mkroot $(BUILD) $@ $(ROOTFS_DIRS) $(ROOTFS)
+
+# Debian's packages
+
+$(BUILD)/pkg/%.stamp: ; $(Q)tools/fetch $(BUILD) binary $*
+$(BUILD)/src/%.stamp: ; $(Q)tools/fetch $(BUILD) source $*
+.PRECIOUS: $(BUILD)/pkg/%.stamp $(BUILD)/src/%.stamp
 
 # Rules
 

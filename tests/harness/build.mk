@@ -7,7 +7,7 @@ FAKE_CFLAGS := -m32 -std=gnu17 -O2 -ffreestanding -fno-pie -fno-stack-protector 
 
 GUEST_TESTS += $(FAKE_DIR)/fake.iso
 
-$(FAKE_DIR)/fake.elf: tests/harness/fake.c tests/harness/start.S | $(BUILD)/tools.stamp
+$(FAKE_DIR)/fake.elf: tests/harness/fake.c tests/harness/start.S
 	$(call say,FAKE)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FAKE_CFLAGS) -nostdlib -static -Wl,--build-id=none \
