@@ -25,9 +25,9 @@
 void *kmalloc(size_t n);		/* zeroed; NULL when out of memory */
 void *krealloc(void *p, size_t n);
 void kfree(void *p);
-/* A whole frame, zeroed, as the libOS sees it through the physmap window. */
+/* A whole frame, zeroed, counted once, as the libOS sees it through the physmap window. */
 void *page_alloc(void);
-void page_free(void *page);
+void page_free(void *page);		/* the same as frame_put(page_frame(page)) */
 uint32_t page_frame(const void *page);	/* its pfn */
 void *frame_page(uint32_t pfn);
 /* Frames that processes and the file cache share are counted. */
@@ -58,6 +58,7 @@ int sleep_on_many(struct waitq **queues, size_t n, uint64_t deadline);
 void wake_all(struct waitq *q);
 void wake_one(struct waitq *q);
 #define ERESTARTSYS 512		/* restart if SA_RESTART, else EINTR; never seen by user code */
+#define ERESTARTNOHAND	514	/* restart unless a handler runs; never seen by user code */
 
 /* ---- time -------------------------------------------------------------------- */
 
@@ -117,6 +118,10 @@ void signal_process(struct process *p, int sig);
 void signal_group(int pgid, int sig);
 bool signal_ignored_or_blocked(struct process *p, int sig);	/* for SIGTTIN, SIGTTOU */
 bool group_orphaned(int pgid);
+/* The calling thread's blocked signals until this call has returned (ppoll, pselect6,
+ * epoll_pwait); then what they were, after handlers that the change lets in. */
+void signals_block_for_call(uint64_t mask);
+void random_bytes(void *to, size_t n);
 
 /* ---- files as the processes half sees them (vfs.h has the rest) ---------------- */
 
@@ -146,7 +151,7 @@ struct fs *fs_new(void);			/* the first process's: / and umask 022 */
 struct files *files_new(void);
 /* Framed: the command has ended.  Sends S, the files of /run/virtue/get, and B; sleeps until
  * the line has taken all.  Its status as a shell reports it.  Not framed: drains the line. */
-void session_end(int status);
+void session_report(int status);
 extern int session_pgid;			/* the group that frame C signals; 0 = none */
 void tty_hangup(struct process *session_leader);	/* it exits: SIGHUP, no tty any more */
 

@@ -15,6 +15,7 @@
 #ifndef POSIX_VFS_H
 #define POSIX_VFS_H
 
+#include "libos/common/text.h"
 #include "libos/posix/posix.h"
 #include "libos/posix/linux_abi.h"
 
@@ -22,6 +23,9 @@
 #define NAME_MAX	255
 #define PATH_MAX	4096
 #define LINKS_MAX	40		/* symbolic links followed in one walk */
+
+static inline uint64_t smaller(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static inline uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 /* ---- waking and polling (poll.c) ------------------------------------------------ */
 
@@ -135,7 +139,7 @@ struct dentry {
 	uint64_t orders;
 	uint32_t refs;			/* one for being in a tree, one a child, one a user */
 	uint32_t hash;
-	bool linked;			/* is in its parent's directory */
+	bool linked;			/* can be found in its parent */
 	uint8_t length;
 	char *name;
 };
@@ -176,7 +180,7 @@ void inode_accessed(struct inode *i);		/* atime, as relatime has it */
 
 void dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
-/* The child called name (n bytes): counted, or NULL with -errno. */
+/* The child called name (n bytes); -ENOENT. */
 long dentry_lookup(struct dentry *dir, const char *name, size_t n, struct dentry **out);
 /* Names an inode (takes over the caller's reference, even on failure). */
 long dentry_add(struct dentry *dir, const char *name, size_t n, struct inode *i,
@@ -215,7 +219,6 @@ enum {
 	WALK_PARENT = 2,	/* stop before the last component: dir and name only */
 	WALK_CREATE = 4,	/* a missing last component is no error: found is NULL */
 	WALK_EMPTY = 8,		/* an empty path means the start (AT_EMPTY_PATH) */
-	WALK_NO_LINKS = 16,	/* a link at the end gives ELOOP (O_NOFOLLOW) */
 };
 enum last { LAST_NAME, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
 struct walk {
@@ -224,17 +227,17 @@ struct walk {
 	enum last last;
 	bool slash;			/* the path ends in a slash */
 	uint32_t length;
-	const char *name;		/* in text; not terminated */
-	char *text;
+	const char *name;		/* in text or expanded; not terminated */
+	char *expanded;			/* what is left to walk after a link; kmalloc */
+	char text[PATH_MAX];
 };
-/* The walk is to be ended by walk_end, whatever it returned. */
+/* The walk is to be ended by walk_end, whatever it returned.  dir is set unless the path was
+ * empty; found unless WALK_PARENT or a missing last component. */
 long walk_path(struct walk *w, int dirfd, const char *path, unsigned flags);
 long walk_user(struct walk *w, int dirfd, uint64_t path, unsigned flags);
 void walk_end(struct walk *w);
 /* Walks and keeps only what was found. */
 long path_find(int dirfd, uint64_t path, unsigned flags, struct dentry **out);
-/* A path from user memory, in a page to be freed by page_free. */
-long path_from_user(uint64_t path, char **out);
 
 #define MAY_EXEC	1
 #define MAY_WRITE	2
@@ -294,7 +297,6 @@ extern const struct file_ops dir_ops;		/* of directories kept as dentries */
 extern const struct file_ops fifo_ops;		/* pipe.c */
 extern const struct inode_ops anonymous_inode_ops;
 const struct file_ops *device_ops(uint32_t mode, uint64_t rdev);	/* dev.c; NULL: none */
-void random_bytes(void *to, size_t n);
 void stat_fill(struct inode *i, struct linux_stat *st);
 
 #endif
