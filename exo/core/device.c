@@ -89,10 +89,18 @@ uint64_t call_device_ctl(struct call *c)
 	return FAIL(ARG, 2);
 }
 
-/* A domain that ends lets go of its ports. */
-void device_forget(struct domain *d)
+/* A capability of d to the device ends, and with it what d bound by it. */
+void device_lose(struct domain *d, uint32_t device)
 {
-	for (unsigned i = 0; i < device_count; i++)
-		if (devices[i].ports_owner == d->id)
-			devices[i].ports_owner = 0;
+	struct device *dev = &devices[device];
+	struct slot *s = cap_ref_get(dev->event, EXO_T_EVENT);
+	if (s && slot_domain(s) == d)
+		dev->event = (struct cap_ref){ 0 };
+	if (dev->ports_owner != d->id)
+		return;
+	for (unsigned i = 0; i < DOMAIN_PORTS; i++)
+		if (d->ports[i].first == dev->port)
+			d->ports[i].count = 0;
+	dev->ports_owner = 0;
+	arch_ports_changed();
 }

@@ -17,6 +17,5 @@ struct device {
 
 unsigned device_add(const struct device *dev);	/* its number, for a capability's aux */
 void device_interrupt(unsigned gsi);		/* the line was masked; lock held */
-void device_forget(struct domain *d);		/* it is being destroyed */
 
 #endif

@@ -292,6 +292,14 @@ void sched_unbind(struct context *x)
 			cpu_at(i)->donee = NULL;
 }
 
+/* A slice capability of d ends, and with it what d bound by it. */
+void slices_lose(struct domain *d, uint32_t cpu, uint32_t first, uint32_t count)
+{
+	for (uint32_t i = first; i < first + count; i++)
+		if (cpu_at(cpu)->slices->slice[i].domain == d->id)
+			unbind(&cpu_at(cpu)->slices->slice[i]);
+}
+
 uint64_t call_slice_ctl(struct call *c)
 {
 	struct slot *cap;

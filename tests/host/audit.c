@@ -1,0 +1,285 @@
+/* The audit: recomputes from scratch what the kernel keeps incrementally, by reading all
+ * page tables, owner lists, capability tables and contexts, and compares.  It knows the data
+ * structures, not the code that maintains them.
+ */
+#include <string.h>
+#include "tests/host/model.h"
+#include "exo/core/frame.h"
+
+#define DOMAINS_MAX	1024u
+
+struct tally {		/* recomputed, per frame */
+	uint32_t writable, mapped, typerefs, pins, listed, object;
+};
+
+static struct tally tally[MODEL_FRAMES];
+static uint32_t large_ro[MODEL_FRAMES / 512], large_rw[MODEL_FRAMES / 512];
+static struct domain *domains[DOMAINS_MAX];
+static unsigned domain_total;
+
+#define AUDIT(x, ...)	CHECK(x, "audit: " __VA_ARGS__)
+
+/* ---- domains ------------------------------------------------------------ */
+
+static void gather_domains(void)
+{
+	domain_total = 1;
+	domains[0] = model_init();
+	for (unsigned i = 0; i < domain_total; i++) {
+		struct domain *d = domains[i];
+		uint32_t prev = 0;
+
+		AUDIT(frame_table[d->id].type == EXO_F_OBJECT, "domain %x is no object", d->id);
+		tally[d->id].object++;
+		for (uint32_t c = d->first_child; c; c = domain_at(c)->next_sibling) {
+			AUDIT(domain_at(c)->parent == d->id && domain_at(c)->prev_sibling == prev,
+				"child %x of %x is linked wrongly", c, d->id);
+			AUDIT(domain_total < DOMAINS_MAX, "domains form a ring");
+			prev = c;
+			domains[domain_total++] = domain_at(c);
+		}
+	}
+}
+
+static void check_list(struct domain *d)
+{
+	uint32_t pfn = d->frames_head, n = 0;
+	bool data = false;
+
+	while (n < d->frames) {
+		struct exo_frame *f = &frame_table[pfn];
+		bool table = f->type >= EXO_F_PT1 && f->type <= EXO_F_PT4;
+
+		AUDIT(pfn && pfn < MODEL_FRAMES && f->owner == d->id, "list of %x holds %x", d->id, pfn);
+		AUDIT(!tally[pfn].listed++, "frame %x is listed twice", pfn);
+		AUDIT(frame_table[f->next].prev == pfn, "frame %x is linked wrongly", pfn);
+		AUDIT(!table || !data, "table %x stands behind data", pfn);
+		data |= !table;
+		pfn = f->next;
+		n++;
+	}
+	AUDIT(pfn == d->frames_head, "list of %x is longer than %u", d->id, n);
+}
+
+/* ---- page tables -------------------------------------------------------- */
+
+static void count_entry(struct domain *d, unsigned level, uint64_t e, uint32_t *foreign)
+{
+	uint64_t pfn = (e & EXO_PTE_FRAME) >> 12;
+
+	if (!(e & EXO_PTE_P))
+		return;
+	if (level == 1) {
+		tally[pfn].mapped++;
+		tally[pfn].writable += (e & EXO_PTE_W) != 0;
+		*foreign += frame_table[pfn].owner != d->id;
+	} else if (level == 2 && e & EXO_PTE_PS) {
+		++*(e & EXO_PTE_W ? &large_rw[pfn / 512] : &large_ro[pfn / 512]);
+	} else {
+		tally[pfn].typerefs++;
+	}
+}
+
+static void count_tables(struct domain *d)
+{
+	uint32_t foreign = 0;
+
+	for (uint32_t pfn = 1; pfn < MODEL_FRAMES; pfn++) {
+		const struct exo_frame *f = &frame_table[pfn];
+		const uint64_t *e = pfn_to_virt(pfn);
+		unsigned level = f->type - EXO_F_PT1 + 1;
+
+		if (f->owner != d->id || f->type < EXO_F_PT1 || f->type > EXO_F_PT4)
+			continue;
+		for (unsigned i = 0; i < 512; i++) {
+			AUDIT(model_entry_ok(d, level, i, e[i]), "entry %u of table %x (level %u) is %lx", i, pfn,
+				level, e[i]);
+			if (level < 4 || i < 257 || i > 263)
+				count_entry(d, level, e[i], &foreign);
+		}
+		if (level == 4 && f->writable) {
+			AUDIT(frame_table[f->writable].flags & FRAME_ROOT_U, "partner of %x", pfn);
+			tally[f->writable].typerefs++;
+		}
+	}
+	AUDIT(foreign == d->foreign, "domain %x: %u foreign entries, counted %u", d->id, foreign, d->foreign);
+}
+
+/* ---- capabilities ------------------------------------------------------- */
+
+static void check_object(const struct slot *s)
+{
+	if (s->type == EXO_T_DOMAIN) {
+		AUDIT(tally[s->aux].object && domain_at(s->aux)->id == s->aux, "capability to no domain");
+		AUDIT(s->parent || slot_at(domain_at(s->aux)->cap) == s || slot_at(domain_at(s->aux)->cap)->next ==
+			slot_name(s), "first capability of domain %x", s->aux);
+	}
+	if (s->type == EXO_T_CONTEXT || s->type == EXO_T_EVENT)
+		AUDIT(frame_table[s->aux].type == EXO_F_OBJECT && context_at(s->aux)->id == s->aux,
+			"capability to no context");
+	if (s->type == EXO_T_EVENT)
+		AUDIT(s->parent, "an event derives from its context");
+}
+
+static void check_slot(const struct slot *s)
+{
+	const struct slot *parent = slot_at(s->parent);
+	unsigned depth = 0;
+
+	AUDIT(s->type < EXO_T_COUNT && s->gen & SLOT_GEN, "slot %x", slot_name(s));
+	for (const struct slot *p = s; p; p = slot_at(p->parent))
+		AUDIT(++depth <= DERIVE_DEPTH, "derivation is too deep");
+	check_object(s);
+	if (!parent)
+		return;
+	AUDIT(parent->type == s->type || (parent->type == EXO_T_CONTEXT && s->type == EXO_T_EVENT),
+		"a capability changed its type");
+	AUDIT(s->prev ? slot_at(s->prev)->next == slot_name(s) : parent->child == slot_name(s),
+		"slot %x is linked wrongly", slot_name(s));
+	AUDIT(!s->next || slot_at(s->next)->prev == slot_name(s), "slot %x's next", slot_name(s));
+	AUDIT(!s->next || slot_at(s->next)->parent == s->parent, "slot %x's sibling", slot_name(s));
+	if (s->type != parent->type)
+		return;
+	AUDIT(!(s->rights & ~parent->rights), "a copy has more rights");
+	if (s->type == EXO_T_FRAMES || s->type == EXO_T_SLICE)
+		AUDIT(s->aux == parent->aux && (!s->count || !parent->count || (s->base >= parent->base &&
+			s->base + s->count <= parent->base + parent->count)), "a copy covers more");
+	if (s->type == EXO_T_EVENT)
+		AUDIT(!(slot_mask(s) & ~slot_mask(parent)), "a copy has more bits");
+}
+
+static void check_caps(struct domain *d)
+{
+	for (unsigned t = 0; t < d->table_frames; t++) {
+		struct slot *s = pfn_to_virt(d->table[t]);
+		unsigned used = t == 0;
+
+		AUDIT(frame_table[d->table[t]].type == EXO_F_OBJECT && frame_table[d->table[t]].typerefs == d->id,
+			"table frame %x", d->table[t]);
+		tally[d->table[t]].object++;
+		for (unsigned i = 0; i < SLOTS_PER_FRAME; i++) {
+			if (s[i].type) {
+				check_slot(&s[i]);
+				used++;
+			} else {
+				AUDIT(!s[i].parent && !s[i].child && !s[i].next && !s[i].prev && !s[i].rights,
+					"free slot %u of %x is linked", i, d->id);
+			}
+		}
+		AUDIT(used == frame_table[d->table[t]].pins, "table %x: %u slots in use, counted %u", d->table[t],
+			used, frame_table[d->table[t]].pins);
+	}
+	if (d->watch.type)
+		check_slot(&d->watch);
+	AUDIT(d == domains[0] || slot_domain(slot_at(d->cap))->id == d->parent, "domain %x's first capability",
+		d->id);
+}
+
+/* ---- contexts ----------------------------------------------------------- */
+
+static void check_contexts(struct domain *d)
+{
+	unsigned n = 0;
+
+	for (struct context *x = context_at(d->context_head); x; x = context_at(x->sibling_next), n++) {
+		AUDIT(x->domain == d->id && n < d->contexts, "context %x of %x", x->id, d->id);
+		tally[x->id].object++;
+		tally[x->control].pins++;
+		tally[x->save].pins++;
+		if (x->mask_frame != x->control)
+			tally[x->mask_frame].pins++;
+		for (unsigned p = 0; x->state == EXO_CS_WAITING && p < x->pred.products; p++)
+			for (unsigned t = 0; t < x->pred.terms[p]; t++)
+				tally[x->pred.term[p][t].addr >> 12].pins++;
+		AUDIT(slot_at(x->cap)->type == EXO_T_CONTEXT && slot_at(x->cap)->aux == x->id,
+			"context %x's first capability", x->id);
+		AUDIT(!x->running || cpu_at(x->cpu)->current == x, "context %x runs nowhere", x->id);
+	}
+	AUDIT(n == d->contexts, "domain %x has %u contexts, counted %u", d->id, n, d->contexts);
+	if (d->page)
+		tally[d->page].pins++;
+}
+
+static void check_cpus(void)
+{
+	for (unsigned i = 0; i < cpu_count; i++) {
+		const struct cpu *c = cpu_at(i);
+
+		AUDIT(!c->current || (frame_table[c->current->id].type == EXO_F_OBJECT && c->current->running),
+			"CPU %u runs a context that is none", i);
+		AUDIT(!c->root || root_loadable(domain_at(frame_table[c->root].owner), c->root),
+			"CPU %u has frame %x loaded, which is no root", i, c->root);
+		AUDIT(!c->current || !c->root || frame_table[c->root].owner == c->current->domain,
+			"CPU %u runs in another domain's root", i);
+	}
+}
+
+/* ---- frames ------------------------------------------------------------- */
+
+static void check_frame(uint32_t pfn)
+{
+	const struct exo_frame *f = &frame_table[pfn];
+	const struct tally *t = &tally[pfn];
+	bool table = f->type >= EXO_F_PT1 && f->type <= EXO_F_PT4;
+
+	AUDIT(t->listed == (f->owner != 0), "frame %x is on %u lists", pfn, t->listed);
+	if (f->type == EXO_F_OBJECT) {
+		AUDIT(t->object == 1 && !t->mapped && !t->typerefs && !f->mapped && !f->writable,
+			"object %x: held %u times, mapped %u", pfn, t->object, t->mapped);
+		return;
+	}
+	AUDIT(!t->object, "frame %x of type %u holds an object", pfn, f->type);
+	AUDIT(f->mapped == t->mapped, "frame %x: mapped %u, counted %u", pfn, t->mapped, f->mapped);
+	AUDIT(f->type == EXO_F_PT4 || f->writable == t->writable, "frame %x: writable %u, counted %u", pfn,
+		t->writable, f->writable);
+	AUDIT(f->typerefs == t->typerefs, "frame %x: references %u, counted %u", pfn, t->typerefs, f->typerefs);
+	AUDIT(f->pins == t->pins, "frame %x: pins %u, counted %u", pfn, t->pins, f->pins);
+	AUDIT(!table || (!t->writable && !large_rw[pfn / 512] && !t->pins), "table %x can be written", pfn);
+	AUDIT(table || !t->typerefs, "frame %x of type %u is used as a table", pfn, f->type);
+	AUDIT(f->type != EXO_F_KERNEL || !t->mapped, "kernel frame %x is mapped", pfn);
+	AUDIT(!(f->flags & FRAME_ROOT_U) || (f->type == EXO_F_PT4 && t->typerefs == 1), "partner %x", pfn);
+}
+
+static void check_region(uint32_t index)
+{
+	const struct region *r = &region_table[index];
+	unsigned owned = 0, special = 0, unmappable = 0, same = 0;
+	uint32_t first = frame_table[index * 512].owner;
+
+	for (uint32_t pfn = index * 512; pfn < index * 512 + 512; pfn++) {
+		unsigned type = frame_table[pfn].type;
+
+		owned += frame_table[pfn].owner == r->owner;
+		same += frame_table[pfn].owner == first;
+		special += type != EXO_F_DATA;
+		unmappable += type != EXO_F_DATA && (type < EXO_F_PT1 || type > EXO_F_PT4);
+	}
+	AUDIT(owned == r->owned && special == r->special && unmappable == r->unmappable,
+		"region %u: owned %u special %u unmappable %u, counted %u %u %u", index, owned, special,
+		unmappable, r->owned, r->special, r->unmappable);
+	AUDIT(same < 512 || r->owner == first, "region %u has one owner, and does not know", index);
+	AUDIT(large_ro[index] == r->large_ro && large_rw[index] == r->large_rw, "region %u: large pages", index);
+	AUDIT(!(large_ro[index] || large_rw[index]) || !unmappable, "region %u: large page over objects", index);
+	AUDIT(!large_rw[index] || !special, "region %u: writable large page over tables", index);
+}
+
+void audit(void)
+{
+	memset(tally, 0, sizeof tally);
+	memset(large_ro, 0, sizeof large_ro);
+	memset(large_rw, 0, sizeof large_rw);
+	gather_domains();
+	for (unsigned i = 0; i < domain_total; i++) {
+		check_list(domains[i]);
+		count_tables(domains[i]);
+		check_contexts(domains[i]);
+	}
+	for (unsigned i = 0; i < domain_total; i++)
+		check_caps(domains[i]);
+	for (uint32_t pfn = 1; pfn < MODEL_FRAMES; pfn++)
+		check_frame(pfn);
+	for (uint32_t i = 0; i < MODEL_FRAMES / 512; i++)
+		check_region(i);
+	check_cpus();
+	model_check_caches();
+}

@@ -1,0 +1,114 @@
+/* Runs the unit tests, each on a fresh machine; `host-core NAME` runs one. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "tests/host/test.h"
+
+static struct test *tests;
+static uint32_t next_fresh, next_region;
+
+void test_add(struct test *t)
+{
+	struct test **at = &tests;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = t;
+}
+
+uint32_t fresh(void) { return next_fresh++; }
+uint32_t fresh_region(void) { return next_region += 512; }
+
+struct result retype(uint64_t pfn, unsigned kind)
+{
+	*(uint64_t *)model_window[this_cpu()->number] = pfn << 8 | kind;
+	return CALL3(FRAME_RETYPE, 0, WINDOW, 1);
+}
+
+struct result pt_set(uint64_t table, unsigned index, uint64_t value, uint64_t cap)
+{
+	struct exo_pt_item *item = (struct exo_pt_item *)model_window[this_cpu()->number];
+
+	item->ptr = (table << 12) + index * 8;
+	item->val = value;
+	return CALL4(PT_WRITE, 0, WINDOW, 1, cap);
+}
+
+uint64_t pt_get(uint64_t table, unsigned index)
+{
+	return ((uint64_t *)pfn_to_virt(table))[index];
+}
+
+void map_tables(uint64_t root, uint64_t va, const uint32_t tables[3])
+{
+	for (unsigned i = 0; i < 3; i++)
+		OK(retype(tables[i], EXO_KIND_PT1 + i));
+	OK(pt_set(root, va >> 39 & 511, pte(tables[2], RW), 0));
+	OK(pt_set(tables[2], va >> 30 & 511, pte(tables[1], RW), 0));
+	OK(pt_set(tables[1], va >> 21 & 511, pte(tables[0], RW), 0));
+}
+
+uint32_t actor_frame(struct actor *a) { return a->next++; }
+
+struct actor actor_make(unsigned count)
+{
+	struct actor a = { .first = next_fresh, .root = next_fresh, .next = next_fresh + 1 };
+	uint32_t object = next_fresh + count, last = a.first + count, contexts[MODEL_CPUS];
+	struct result r;
+
+	next_fresh += count + 2;
+	r = CALL3(DOMAIN_CREATE, 0, object, object + 1);
+	OK(r);
+	a.cap = r.value;
+	a.d = domain_at(object);
+	for (unsigned done = 0; done < count; done += r.value) {
+		r = CALL4(FRAME_GIVE, 0, a.cap, a.first + done, count - done);
+		CHECK(EXO_CODE(r.status) <= EXO_AGAIN, "give: %lx", r.status);
+	}
+	*(uint64_t *)model_window[this_cpu()->number] = (uint64_t)a.root << 8 | EXO_KIND_PT4;
+	OK(CALL3(FRAME_RETYPE, a.cap, WINDOW, 1));
+	for (unsigned i = 0; i < MODEL_CPUS; i++) {
+		last -= 3;
+		r = CALL6(CONTEXT_CREATE, a.cap, last, last + 1, last + 2, i, 0);
+		OK(r);
+		contexts[i] = r.value;
+		((uint8_t *)pfn_to_virt(last + 1))[offsetof(struct exo_control, mask)] = 1;
+		OK(CALL3(CONTEXT_CTL, contexts[i], EXO_CTX_ROOTS, a.root));
+	}
+	return a;
+}
+
+static int run(const struct test *t, unsigned seed)
+{
+	int status;
+	pid_t child;
+
+	fflush(stdout);
+	child = fork();
+	if (!child) {
+		model_boot(seed);
+		next_fresh = MODEL_RAM + 20;
+		next_region = 2048;
+		t->run();
+		audit();
+		fflush(stdout);
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	if (status == 0)
+		printf("ok host-core %s\n", t->name);
+	else
+		printf("FAIL host-core %s: status %x (repeat: host-core %s)\n", t->name, status, t->name);
+	return status != 0;
+}
+
+int main(int argc, char **argv)
+{
+	int failed = 0;
+
+	for (struct test *t = tests; t; t = t->next)
+		if (argc < 2 || !strcmp(argv[1], t->name))
+			failed += run(t, 1);
+	return failed != 0;
+}
