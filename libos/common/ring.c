@@ -1,7 +1,6 @@
 /* The byte ring.  See ring.h. */
 #include "libos/common/ring.h"
-
-void *memcpy(void *restrict to, const void *restrict from, size_t n);
+#include "libos/common/text.h"
 
 static uint64_t load(const struct ring_word *w) { return __atomic_load_n(&w->value, __ATOMIC_ACQUIRE); }
 static void store(struct ring_word *w, uint64_t v) { __atomic_store_n(&w->value, v, __ATOMIC_RELEASE); }

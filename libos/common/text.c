@@ -1,6 +1,7 @@
 /* Bytes, strings and formatted text.  See text.h. */
 #include "libos/common/text.h"
 
+#if !__STDC_HOSTED__
 void *memcpy(void *restrict to, const void *restrict from, size_t n)
 {
 	void *d = to;
@@ -69,6 +70,21 @@ char *strchr(const char *s, int c)
 			return NULL;
 	return (char *)s;
 }
+
+int vsnprintf(char *to, size_t size, const char *format, va_list args)
+{
+	return text_format(to, size, format, args);
+}
+
+int snprintf(char *to, size_t size, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	int n = text_format(to, size, format, args);
+	va_end(args);
+	return n;
+}
+#endif
 
 size_t text_copy(char *to, const char *from, size_t size)
 {
@@ -198,7 +214,7 @@ static void put_conversion(struct out *o, char c, struct field *f, bool wide, va
 	put(o, c);
 }
 
-int vsnprintf(char *to, size_t size, const char *format, va_list args)
+int text_format(char *to, size_t size, const char *format, va_list args)
 {
 	struct out o = { to, size, 0 };
 	struct field f;
@@ -220,13 +236,4 @@ int vsnprintf(char *to, size_t size, const char *format, va_list args)
 	if (size)
 		to[o.n < size ? o.n : size - 1] = 0;
 	return o.n;
-}
-
-int snprintf(char *to, size_t size, const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	int n = vsnprintf(to, size, format, args);
-	va_end(args);
-	return n;
 }

@@ -12,6 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if __STDC_HOSTED__		/* host tests: the C library's, and our formatter beside it */
+#include <stdio.h>
+#include <string.h>
+#else
 void *memcpy(void *restrict to, const void *restrict from, size_t n);
 void *memmove(void *to, const void *from, size_t n);
 void *memset(void *p, int c, size_t n);
@@ -21,15 +25,18 @@ size_t strnlen(const char *s, size_t n);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
+int snprintf(char *to, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+int vsnprintf(char *to, size_t size, const char *format, va_list args)
+	__attribute__((format(printf, 3, 0)));
+#endif
+/* vsnprintf itself, under a name that the host doesn't have. */
+int text_format(char *to, size_t size, const char *format, va_list args)
+	__attribute__((format(printf, 3, 0)));
 /* Copies at most size - 1 bytes and terminates; returns the length of `from`. */
 size_t text_copy(char *to, const char *from, size_t size);
 /* Decimal or 0x hexadecimal, the whole of s; false if it is none or too large. */
 bool text_number(const char *s, uint64_t *value);
-
-int vsnprintf(char *to, size_t size, const char *format, va_list args)
-	__attribute__((format(printf, 3, 0)));
-int snprintf(char *to, size_t size, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
 
 /* A line to the kernel's log, where the program holds CAP_MACHINE with the right (start.h);
  * otherwise nothing. */
