@@ -186,12 +186,22 @@ static void idt_load(void)
 	__asm__ volatile("lidt %0" : : "m"(p));
 }
 
+uint64_t gate_set(unsigned vector, uint64_t at)
+{
+	struct gate *g = &idt[vector];
+	uint64_t old = g->offset | (uint64_t)g->offset_16 << 16 | (uint64_t)g->offset_32 << 32;
+	g->offset = at;
+	g->offset_16 = at >> 16;
+	g->offset_32 = at >> 32;
+	return old;
+}
+
 void idt_init(void)
 {
 	for (unsigned i = 0; i < 256; i++) {
-		uint64_t at = trap_stubs[i];
 		/* int3 and into are the user's to execute. */
-		idt[i] = (struct gate){ at, KERNEL_CS, 0, i == 3 || i == 4 ? 0xee : 0x8e, at >> 16, at >> 32, 0 };
+		idt[i] = (struct gate){ .selector = KERNEL_CS, .type = i == 3 || i == 4 ? 0xee : 0x8e };
+		gate_set(i, trap_stubs[i]);
 	}
 	idt_load();
 }

@@ -126,6 +126,7 @@ static inline struct cpu_arch *cpu_arch(struct cpu *c) { return (struct cpu_arch
 void cpu_features(void);		/* finds, prints, demands */
 void cpu_region_make(unsigned number, uint32_t apic_id);
 void idt_init(void);			/* without stacks of its own, until the first cpu_init */
+uint64_t gate_set(unsigned vector, uint64_t at);	/* returns what it was */
 void cpu_init(struct cpu_arch *c);	/* on that CPU: control registers, GDT, TSS, IDT */
 void smap_test(void);			/* turns SMAP on where a user's IRETQ survives it */
 extern bool cpu_has_x2apic, cpu_has_tsc_deadline;

@@ -31,6 +31,7 @@ static void boot_rest(void)
 {
 	cpu_init(cpu_arch(this_cpu()));
 	cpu_count = 1;
+	smap_test();
 	apic_init();
 	apic_init_cpu();
 	ioapic_init();

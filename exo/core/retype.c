@@ -43,7 +43,7 @@ static void entries_commit(struct domain *d, uint64_t *entries, unsigned level)
 
 /* Levels below 4 get their type before the check: a table may not hold a writable mapping of
  * itself.  Level 4 gets it last: whoever sees the type may load the root (root_loadable). */
-static uint64_t table_make(struct domain *d, uint64_t pfn, unsigned level)
+uint64_t table_make(struct domain *d, uint64_t pfn, unsigned level)
 {
 	const struct exo_frame *f = frame_at(pfn);
 	unsigned type = EXO_F_PT1 + level - 1;

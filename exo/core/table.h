@@ -27,6 +27,8 @@ static inline bool is_kernel_slot(unsigned level, unsigned index)
 	return level == 4 && index >= EXO_KERNEL_SLOT_FIRST && index <= EXO_KERNEL_SLOT_LAST;
 }
 
+/* Makes an own data frame a table, as frame_retype does. */
+uint64_t table_make(struct domain *d, uint64_t pfn, unsigned level);
 void root_unpair(uint64_t k);			/* ends its pair, if any */
 /* Takes out all that a table counts for and makes it data.  It must not be referenced; false: a
  * CPU has the root loaded. */
