@@ -67,9 +67,6 @@ static uint64_t item_run(struct batch *b, struct exo_pt_item *item, unsigned lef
 	unsigned index = item->ptr >> 3 & (TABLE_ENTRIES - 1);
 
 	*used = 0;
-	if ((item->ptr & ~(EXO_PAGE_SIZE - 1)) != b->base &&
-	    (status = batch_table(b, item->ptr >> EXO_PAGE_SHIFT)))
-		return status;
 	if (op != EXO_PT_SET && op != EXO_PT_SET_AD && op != EXO_PT_XCHG && op != EXO_PT_CAS)
 		return FAIL(ARG, 2);
 	if (is_kernel_slot(b->level, index))
@@ -100,8 +97,6 @@ static unsigned entries_fast(const struct batch *b, const struct exo_pt_item *it
 	const uint32_t id = b->d->id;
 	unsigned i;
 
-	if (b->level != 1)
-		return 0;
 	for (i = 0; i < n; i++) {
 		uint64_t offset = items[i].ptr ^ base, value = items[i].val, diff;
 		uint64_t *e = (uint64_t *)((uint8_t *)b->entries + offset);
@@ -132,10 +127,14 @@ static uint64_t items_run(struct batch *b, struct exo_pt_item *items, unsigned n
 	uint64_t status;
 
 	for (*done = 0; *done < n; *done += used) {
-		*done += entries_fast(b, items + *done, n - *done);
-		if (*done == n)
-			break;
-		status = item_run(b, items + *done, n - *done, &used);
+		struct exo_pt_item *item = items + *done;
+
+		if ((item->ptr & ~(EXO_PAGE_SIZE - 1)) != b->base &&
+		    (status = batch_table(b, item->ptr >> EXO_PAGE_SHIFT)))
+			return status;
+		if (b->level == 1 && (used = entries_fast(b, item, n - *done)))
+			continue;
+		status = item_run(b, item, n - *done, &used);
 		if (status || !used)
 			return status;
 	}

@@ -126,7 +126,7 @@ static void check_slot(const struct slot *s)
 	const struct slot *parent = slot_at(s->parent);
 	unsigned depth = 0;
 
-	AUDIT(s->type < EXO_T_COUNT && s->gen & SLOT_GEN, "slot %x", slot_name(s));
+	AUDIT(s->type < EXO_T_COUNT, "slot %x", slot_name(s));
 	for (const struct slot *p = s; p; p = slot_at(p->parent))
 		AUDIT(++depth <= DERIVE_DEPTH, "derivation is too deep");
 	check_object(s);
@@ -158,6 +158,7 @@ static void check_caps(struct domain *d)
 			"table frame %x", d->table[t]);
 		tally[d->table[t]].object++;
 		for (unsigned i = 0; i < SLOTS_PER_FRAME; i++) {
+			AUDIT(s[i].gen & SLOT_GEN, "a generation of 0");
 			if (s[i].type) {
 				check_slot(&s[i]);
 				used++;
