@@ -18,7 +18,7 @@
 
 static struct {
 	struct proxy_page *page;	/* NULL: no proxy */
-	uint64_t phys, cap, event;
+	uint64_t phys, cap, event, event_bits;
 	struct ring in, out, err;
 	unsigned argc, envc;
 	const char *string[ARGS_MAX];
@@ -56,6 +56,7 @@ bool proxy_attach(const struct exo_start *s)
 	px.phys = info.base << EXO_PAGE_SHIFT;
 	px.cap = cap;
 	px.event = start_cap(s, CAP_PROXY_EVENT);
+	px.event_bits = exo_cap_info(0, px.event, &info).status ? 0 : info.base;
 	ring_init(&px.in, &p->in, (void *)(va + PROXY_IN), PROXY_IN_SIZE);
 	ring_init(&px.out, &p->out, (void *)(va + PROXY_OUT), PROXY_OUT_SIZE);
 	ring_init(&px.err, &p->err, (void *)(va + PROXY_ERR), PROXY_ERR_SIZE);
@@ -86,7 +87,7 @@ static void changed(void)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (px.page->host_waits.value &&
 	    __atomic_exchange_n(&px.page->host_waits.value, 0, __ATOMIC_ACQ_REL))
-		exo_event_signal(px.event, EXO_EV_USER);
+		exo_event_signal(px.event, px.event_bits);
 }
 
 static uint64_t phys_of(const void *word)

@@ -12,11 +12,11 @@ int main(struct exo_start *s)
 		*(volatile uint64_t *)0xdead000 = 1;
 		break;
 	case 'l':		/* for ever, without the kernel */
-		exo_event_signal(event, EXO_EV_USER);
+		exo_event_signal(event, 1ul << 40);
 		for (;;)
 			__asm__ volatile("pause");
 	case 'w':		/* waits for ever */
-		exo_event_signal(event, EXO_EV_USER);
+		exo_event_signal(event, 1ul << 40);
 		for (;;)
 			exo_wait(NULL, EXO_FOREVER, EXO_WAIT_UNMASK);
 	case 'u':		/* its own memory: frames of the quota, mapped */

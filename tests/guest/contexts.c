@@ -27,13 +27,16 @@ static void spin(uint64_t arg)
 /* Waits for events, and answers each one with one of its own. */
 static void answer(uint64_t arg)
 {
+	struct upcall_base *self = upcall_base_of(other_upcalls);
 	(void)arg;
 	while (!stop_flag) {
-		exo_wait(NULL, EXO_FOREVER, EXO_WAIT_UNMASK);
-		if (other_events) {
-			other_events = 0;
+		upcall_mask(self);		/* an event between the look and the wait is not lost */
+		if (!other_events)
+			exo_wait(NULL, EXO_FOREVER, EXO_WAIT_UNMASK);
+		else
+			upcall_unmask(self);
+		if (__atomic_exchange_n(&other_events, 0, __ATOMIC_SEQ_CST))
 			exo_event_signal(own_event, 1ul << 30);
-		}
 	}
 	counter = ~0ul;
 	for (;;)
@@ -130,8 +133,12 @@ static const char *event_ping_pong(void)
 		for (unsigned i = 0; i < 200; i++) {
 			uint64_t until = time_now() + 2 * NS_PER_SEC;
 			IS(exo_event_signal(e.value, 1ul << 31).status, OK);
-			while (answers == i && time_now() < until)
+			upcall_mask(upcall_first);
+			while (answers == i && time_now() < until) {
 				exo_wait(NULL, until, EXO_WAIT_UNMASK);
+				upcall_mask(upcall_first);
+			}
+			upcall_unmask(upcall_first);
 			CHECK(answers == i + 1);
 		}
 		stop_flag = 1;

@@ -28,7 +28,7 @@ static const char *frame_bytes(void)
 	IS(exo_frame_copy(0, b << 12, 0, ~0ul, EXO_PAGE_SIZE, 0).status, OK);
 	CHECK(p[100] == 0 && p[1099] == 0);
 	IS(exo_frame_info(0, b, &info).status, OK);
-	CHECK(info.type == EXO_F_DATA && info.writable);
+	CHECK(info.type == EXO_F_DATA && info.owner && !info.pins);
 	frame_free(a);
 	frame_free(b);
 	return NULL;
@@ -121,11 +121,11 @@ static const char *write_refused(void)
 	at = pt_make(root(), TEST_VA, 1, &status);
 	IS(status, OK);
 	uint64_t table = at >> 12;
-	IS(write_entry(at, PTE_MAKE(table, PTE_RW)), BUSY);	/* a page table, writable */
+	IS(write_entry(at, PTE_MAKE(table, PTE_RW)), TYPE);	/* a page table, writable */
 	IS(write_entry(at, PTE_MAKE(table, PTE_RO)), OK);	/* read-only is allowed */
 	IS(write_entry(at, 0), OK);
 	IS(write_entry(at, PTE_MAKE(pfn, PTE_RO) | EXO_PTE_PCD), ENTRY);
-	IS(write_entry(at + 4, 0), ARG);
+	IS(write_entry(at + 1, 0), ARG);			/* no such operation */
 	for (unsigned slot = EXO_KERNEL_SLOT_FIRST; slot <= EXO_KERNEL_SLOT_LAST; slot++) {
 		CHECK(write_entry((root() << 12) + 8 * slot, 0));
 		CHECK(write_entry((root() << 12) + 8 * slot, PTE_MAKE(table, PTE_TABLE)));

@@ -2,8 +2,8 @@
 #include "tests/guest/ktest.h"
 
 static struct upcall_regs seen;
-static unsigned count;
-static uint64_t next_rip;	/* where to go on; 0: behind the instruction that `skip` knows */
+static volatile unsigned count;
+static uint64_t next_rip;	/* where skip_to goes on */
 
 static uint64_t frame_rx(const void *code, size_t n)
 {
