@@ -148,9 +148,11 @@ static _Noreturn void power_off(void)
 	if (machine->acpi_pm1a && cap && !exo_device_ctl(cap, EXO_DEV_PORTS, 0, 0).status)
 		__asm__ volatile("outw %0, %1" : : "a"((uint16_t)machine->acpi_s5),
 			"d"((uint16_t)machine->acpi_pm1a));
+	if (!time_init(machine, 0))
+		time_sleep_until(time_now() + NS_PER_SEC);	/* it may take a moment */
 	log_line("init: this machine has no power-off that ACPI tells of: switch it off");
 	for (;;)
-		exo_wait(NULL, EXO_FOREVER, 0);
+		exo_wait(NULL, EXO_FOREVER, EXO_WAIT_UNMASK);
 }
 
 int main(struct exo_start *s)

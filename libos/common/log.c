@@ -14,6 +14,7 @@ void log_line(const char *format, ...)
 	va_end(args);
 	if (n > sizeof text - 2)
 		n = sizeof text - 2;
-	text[n++] = '\n';
+	if (!n || text[n - 1] != '\n')
+		text[n++] = '\n';
 	exo_log_all(machine, text, n);
 }
