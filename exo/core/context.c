@@ -82,7 +82,6 @@ bool context_destroy(struct context *x)
 		frame_unpin(x->mask_frame);
 	frame_unpin(x->control);
 	frame_unpin(x->save);
-	d->run_time += x->run_time;
 	unlink_from_domain(d, x);
 	frame_object_free(x->id);
 	return true;

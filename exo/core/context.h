@@ -87,7 +87,7 @@ struct context {
 	uint32_t sibling_next, sibling_prev;	/* the domain's contexts */
 	uint32_t slices;		/* bound to it */
 	uint32_t cap;			/* slot of its first capability (cap.c keeps it) */
-	uint64_t run_time, switched_in;
+	uint64_t run_time;
 	uint64_t tls[4];
 	struct timer timers[2];		/* TIMER_USER, TIMER_WAIT */
 	struct exo_predicate pred;	/* of the wait in progress; its frames are pinned */
@@ -111,6 +111,7 @@ static inline struct domain *current_domain(void) { return domain_at(this_cpu()-
 void sched_pick(void);
 void sched_ready(struct context *x);	/* x may run: queues it, kicks a CPU that waits for it */
 void sched_block(struct context *x, unsigned state);	/* x may not run any more; its CPU reschedules */
+uint64_t sched_running_time(const struct domain *d);	/* since its contexts were switched to */
 void sched_tick(void);			/* the timer interrupt */
 void sched_timer(void);			/* arms this CPU's timer for what comes next */
 void sched_unbind(struct context *x);	/* out of all slice vectors */

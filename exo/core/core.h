@@ -161,7 +161,7 @@ struct domain {
 	uint32_t slices;		/* bound to its contexts */
 	struct slot watch __attribute__((aligned(32)));	/* derived from the watcher's event capability */
 	uint64_t watch_bits;
-	uint64_t run_time;		/* ns of contexts that are gone or switched out */
+	uint64_t run_time;		/* ns of its contexts, up to their last switch */
 	struct { uint16_t first, count; } ports[DOMAIN_PORTS];
 	/* revocation */
 	uint32_t revoke_frames, revoke_start;	/* wanted; `frames` when asked */

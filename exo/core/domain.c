@@ -203,7 +203,7 @@ uint64_t call_domain_info(struct call *c)
 	info.status = d->status;
 	info.frames = d->frames;
 	info.contexts = d->contexts;
-	info.run_time = d->run_time;
+	info.run_time = d->run_time + sched_running_time(d);
 	info.slices = d->slices;
 	if (!user_write(c->rsi, &info, sizeof info))
 		return FAIL(FAULT, 2);

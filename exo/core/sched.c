@@ -108,7 +108,19 @@ static void account(struct cpu *c, uint64_t now)
 	else
 		s->given += spent;
 	c->current->run_time += spent;
+	domain_at(c->current->domain)->run_time += spent;
 	context_control(c->current)->run_time = c->current->run_time;
+}
+
+uint64_t sched_running_time(const struct domain *d)
+{
+	uint64_t now = arch_now(), sum = 0;
+	for (unsigned i = 0; i < cpu_count; i++) {
+		struct cpu *c = cpu_at(i);
+		if (c->current && c->current->domain == d->id && now > c->switched)
+			sum += now - c->switched;
+	}
+	return sum;
 }
 
 /* Ready, and not running on another CPU.  A slice's start is one of the moments at which
