@@ -1,17 +1,41 @@
-# Programs of the libOS `bare`: init, hello; exocc's sysroot.
+# Programs of the libOS `bare`: init, and every apps/NAME with an app.mk; the sysroot of exocc.
 
 BARE_CRT := $(call uobj,libos/common/start_entry.S)
 INIT_OBJS := $(call uobj,apps/init/init.c apps/init/policy.c)
-HELLO_OBJS := $(call uobj,apps/hello/hello.c)
 IMAGES += $(BUILD)/init.elf
 
 $(BUILD)/init.elf: $(INIT_OBJS) $(BARE_CRT) $(LIBCOMMON) $(APP_LD)
 	$(call say,LD)
 	$(call link_app,0x400000)
 
-$(BUILD)/hello: $(HELLO_OBJS) $(BARE_CRT) $(LIBCOMMON) $(APP_LD)
-	$(call say,LD)
-	$(call link_app,0x400000)
+# $(BUILD)/NAME from apps/NAME/*.c; what else it needs is in its app.mk.
+BARE_APPS := $(filter-out skeleton,$(patsubst apps/%/app.mk,%,$(wildcard apps/*/app.mk)))
+
+define bare_app
+$(BUILD)/$(1): $(call uobj,$(wildcard apps/$(1)/*.c)) $(BARE_CRT) $(LIBCOMMON) $(APP_LD)
+	$$(call say,LD)
+	$$(call link_app,0x400000)
+endef
+$(foreach app,$(BARE_APPS),$(eval $(call bare_app,$(app))))
+include $(BARE_APPS:%=apps/%/app.mk)
+
+.PHONY: new sysroot
+new: ## Start a program of your own: make new APP=name
+	@tools/newapp '$(APP)'
+
+# What exocc compiles and links against.
+SYSROOT := $(BUILD)/sysroot
+sysroot: $(SYSROOT)/lib/libcommon.a ## Headers and libraries for exocc, in build/sysroot
+
+$(SYSROOT)/lib/libcommon.a: $(LIBCOMMON) $(BARE_CRT) $(APP_LD) exo/abi/abi.h $(ABI_GEN)/calls.h \
+		$(wildcard libos/common/*.h)
+	$(call say,SYSROOT)
+	@mkdir -p $(SYSROOT)/lib $(SYSROOT)/include/exo/abi $(SYSROOT)/include/libos/common
+	$(Q)cp exo/abi/abi.h $(SYSROOT)/include/exo/abi/
+	$(Q)cp $(ABI_GEN)/calls.h $(SYSROOT)/include/exo/
+	$(Q)cp libos/common/*.h $(SYSROOT)/include/libos/common/
+	$(Q)cp $(APP_LD) $(BARE_CRT) $(SYSROOT)/lib/
+	$(Q)cp $(LIBCOMMON) $@
 
 # The kernel tests: a session of its own (./virtue run --append session=ktest --module ktest=...).
 

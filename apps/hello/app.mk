@@ -1,0 +1,2 @@
+# Built as build/hello, and in the root archive as /bin/hello, by apps/build.mk.
+ROOTFS += bin/hello=$(BUILD)/hello
