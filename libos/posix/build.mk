@@ -1,0 +1,9 @@
+# The POSIX libOS: posix.elf, linked in the monitor area.
+
+POSIX_SRC := $(sort $(wildcard libos/posix/*.c libos/posix/*.S))
+POSIX_OBJS := $(call uobj,$(POSIX_SRC))
+IMAGES += $(BUILD)/posix.elf
+
+$(BUILD)/posix.elf: $(POSIX_OBJS) $(LIBCOMMON) $(APP_LD)
+	$(call say,LD)
+	$(call link_app,0xffff840000000000)

@@ -1,0 +1,229 @@
+/* Timers that send signals: alarm, setitimer(ITIMER_REAL), and POSIX timers.
+ *
+ * Timers of CPU time are not offered: their creation fails.
+ */
+#include "libos/posix/signal.h"
+#include "libos/posix/syscall.h"
+
+/* ---- the interval timer --------------------------------------------------------------------- */
+
+static void real_fires(struct timer *timer)
+{
+	struct itimer *i = (struct itimer *)timer;
+	struct siginfo info = { .signo = SIG_ALRM, .code = SI_KERNEL };
+	if (i->interval) {
+		uint64_t next = timer->when + i->interval, now = time_now();
+		timer_add(timer, next > now ? next : now + i->interval);
+	}
+	signal_send(i->task, &info);
+}
+
+static uint64_t ns_of(struct timeval v)
+{
+	return (uint64_t)v.sec * NS_PER_SECOND + (uint64_t)v.usec * 1000;
+}
+
+static struct timeval val(uint64_t ns)
+{
+	ns += 999;
+	return (struct timeval){ (int64_t)(ns / NS_PER_SECOND), (int64_t)(ns % NS_PER_SECOND / 1000) };
+}
+
+static struct itimerval real_state(struct task *t)
+{
+	uint64_t now = time_now(), when = t->real.t.at ? t->real.t.when : 0;
+	return (struct itimerval){ .interval = val(t->real.interval),
+		.value = when ? val(when > now ? when - now : 1000) : (struct timeval){ 0, 0 } };
+}
+
+static void real_set(struct task *t, uint64_t value, uint64_t interval)
+{
+	timer_remove(&t->real.t);
+	t->real.task = t;
+	t->real.t.fire = real_fires;
+	t->real.interval = interval;
+	if (value)
+		timer_add(&t->real.t, time_now() + value);
+}
+
+static bool bad(struct timeval v)
+{
+	return v.sec < 0 || v.sec > 1000000000000 || (uint64_t)v.usec >= 1000000;
+}
+
+CALL3(setitimer, which, from, to)
+{
+	struct itimerval new = { 0 }, old = real_state(this_task());
+	if (which > ITIMER_PROF)
+		return -EINVAL;
+	if (from && copy_from_user(&new, from, sizeof new))
+		return -EFAULT;
+	if (bad(new.interval) || bad(new.value))
+		return -EINVAL;
+	if (which != ITIMER_REAL)
+		return ns_of(new.value) ? -ENOTSUP : 0;
+	real_set(this_task(), ns_of(new.value), ns_of(new.interval));
+	return to ? copy_to_user(to, &old, sizeof old) : 0;
+}
+
+CALL2(getitimer, which, to)
+{
+	struct itimerval v = { 0 };
+	if (which > ITIMER_PROF)
+		return -EINVAL;
+	if (which == ITIMER_REAL)
+		v = real_state(this_task());
+	return copy_to_user(to, &v, sizeof v);
+}
+
+CALL1(alarm, seconds)
+{
+	struct task *t = this_task();
+	struct itimerval old = real_state(t);
+	uint64_t left = ns_of(old.value);
+	real_set(t, (uint32_t)seconds * NS_PER_SECOND, 0);
+	uint64_t whole = (left + NS_PER_SECOND / 2) / NS_PER_SECOND;
+	return left && !whole ? 1 : (long)whole;
+}
+
+/* ---- POSIX timers ----------------------------------------------------------------------------- */
+
+struct posix_timer {
+	struct timer t;			/* first */
+	struct posix_timer *next;
+	struct task *task;
+	int id, signo, notify, tid;
+	uint64_t value;
+	uint32_t clock;
+	uint64_t interval;
+	int overrun;
+};
+
+static void posix_fires(struct timer *timer)
+{
+	struct posix_timer *p = (struct posix_timer *)timer;
+	struct siginfo info = { .signo = p->signo, .code = SI_TIMER,
+		.timer = { .id = p->id, .value = p->value } };
+	p->overrun = 0;
+	if (p->interval) {
+		uint64_t now = time_now(), late = now > timer->when ? (now - timer->when) / p->interval : 0;
+		p->overrun = (int)late;
+		timer_add(timer, timer->when + (late + 1) * p->interval);
+	}
+	struct thread *th = p->notify & SIGEV_THREAD_ID ? thread_find(p->tid) : NULL;
+	if (p->notify == SIGEV_NONE)
+		return;
+	if (th && th->task == p->task)
+		signal_send_thread(th, &info);
+	else
+		signal_send(p->task, &info);
+}
+
+static struct posix_timer *find(int id)
+{
+	struct posix_timer *p = this_task()->timers;
+	while (p && p->id != id)
+		p = p->next;
+	return p;
+}
+
+CALL3(timer_create, clock, event, to)
+{
+	struct sigevent e = { .signo = SIG_ALRM, .notify = SIGEV_SIGNAL };
+	struct task *t = this_task();
+	uint64_t now;
+	if (event && copy_from_user(&e, event, sizeof e))
+		return -EFAULT;
+	if (!clock_read(clock, &now) || (e.notify & ~(SIGEV_NONE | SIGEV_THREAD | SIGEV_THREAD_ID)) ||
+	    (!(e.notify & SIGEV_NONE) && (e.signo < 1 || e.signo > SIG_MAX)))
+		return -EINVAL;
+	if (clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID || (int32_t)clock < 0)
+		return -ENOTSUP;
+	struct posix_timer *p = kmalloc(sizeof *p);
+	if (!p)
+		return -EAGAIN;
+	*p = (struct posix_timer){ .t.fire = posix_fires, .next = t->timers, .task = t,
+		.id = t->timers ? t->timers->id + 1 : 0, .signo = e.signo, .notify = e.notify,
+		.tid = e.tid, .value = e.value, .clock = (uint32_t)clock };
+	if (!event)
+		p->value = (uint64_t)p->id;
+	if (copy_to_user(to, &p->id, sizeof p->id)) {
+		kfree(p);
+		return -EFAULT;
+	}
+	t->timers = p;
+	return 0;
+}
+
+static struct linux_itimerspec state(const struct posix_timer *p)
+{
+	uint64_t now = time_now(), left = !p->t.at ? 0 : p->t.when > now ? p->t.when - now : 1;
+	return (struct linux_itimerspec){
+		.interval = { (int64_t)(p->interval / NS_PER_SECOND), (int64_t)(p->interval % NS_PER_SECOND) },
+		.value = { (int64_t)(left / NS_PER_SECOND), (int64_t)(left % NS_PER_SECOND) } };
+}
+
+static bool spec_bad(struct timespec64 t)
+{
+	return t.sec < 0 || t.sec > 1000000000 || (uint64_t)t.nsec >= NS_PER_SECOND;
+}
+
+CALL4(timer_settime, id, flags, from, to)
+{
+	struct posix_timer *p = find((int)id);
+	struct linux_itimerspec s, old;
+	uint64_t now;
+	if (!p)
+		return -EINVAL;
+	if (copy_from_user(&s, from, sizeof s))
+		return -EFAULT;
+	if (spec_bad(s.interval) || spec_bad(s.value))
+		return -EINVAL;
+	old = state(p);
+	uint64_t value = (uint64_t)s.value.sec * NS_PER_SECOND + (uint64_t)s.value.nsec;
+	p->interval = (uint64_t)s.interval.sec * NS_PER_SECOND + (uint64_t)s.interval.nsec;
+	p->overrun = 0;
+	timer_remove(&p->t);
+	clock_read(p->clock, &now);
+	if (value && flags & TIMER_ABSTIME)
+		timer_add(&p->t, time_now() + (value > now ? value - now : 0));
+	else if (value)
+		timer_add(&p->t, time_now() + value);
+	return to ? copy_to_user(to, &old, sizeof old) : 0;
+}
+
+CALL2(timer_gettime, id, to)
+{
+	struct posix_timer *p = find((int)id);
+	if (!p)
+		return -EINVAL;
+	struct linux_itimerspec s = state(p);
+	return copy_to_user(to, &s, sizeof s);
+}
+
+CALL1(timer_getoverrun, id)
+{
+	struct posix_timer *p = find((int)id);
+	return p ? p->overrun : -EINVAL;
+}
+
+CALL1(timer_delete, id)
+{
+	for (struct posix_timer **link = &this_task()->timers, *p; (p = *link); link = &p->next)
+		if (p->id == (int)id) {
+			*link = p->next;
+			timer_remove(&p->t);
+			kfree(p);
+			return 0;
+		}
+	return -EINVAL;
+}
+
+void posix_timers_end(struct task *t)
+{
+	for (struct posix_timer *p; (p = t->timers);) {
+		t->timers = p->next;
+		timer_remove(&p->t);
+		kfree(p);
+	}
+}
