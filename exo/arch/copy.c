@@ -81,11 +81,13 @@ bool pte_compare_set(uint64_t *e, uint64_t *expected, uint64_t value)
 
 /* ---- for GCC -------------------------------------------------------------------------- */
 
-void *memcpy(void *to, const void *from, size_t n);
-void *memmove(void *to, const void *from, size_t n);
-void *memset(void *to, int c, size_t n);
-int memcmp(const void *a, const void *b, size_t n);
-int __popcountdi2(int64_t v);
+#define USED __attribute__((used))
+
+USED void *memcpy(void *to, const void *from, size_t n);
+USED void *memmove(void *to, const void *from, size_t n);
+USED void *memset(void *to, int c, size_t n);
+USED int memcmp(const void *a, const void *b, size_t n);
+USED int __popcountdi2(int64_t v);
 
 void *memcpy(void *to, const void *from, size_t n)
 {

@@ -241,9 +241,8 @@ static void ports_set(struct tss *t, unsigned first, unsigned count, bool open)
 	}
 }
 
-void ports_load(const struct domain *d)
+static void ports_apply(struct cpu_arch *c, const struct domain *d)
 {
-	struct cpu_arch *c = cpu_arch(this_cpu());
 	_Static_assert(sizeof c->ports == sizeof d->ports, "the same table");
 	if (!__builtin_memcmp(c->ports, d->ports, sizeof c->ports))
 		return;
@@ -254,7 +253,16 @@ void ports_load(const struct domain *d)
 		ports_set(&c->tss, c->ports[i].first, c->ports[i].count, true);
 }
 
+void ports_load(const struct domain *d)
+{
+	ports_apply(cpu_arch(this_cpu()), d);
+}
+
+/* Under the lock, which context switches hold too: on all CPUs, as one may run the domain that
+ * lost the ports.  A CPU looks the bitmap up in memory at each access. */
 void arch_ports_changed(void)
 {
-	ports_load(current_domain());
+	for (unsigned i = 0; i < cpu_count; i++)
+		if (cpu_at(i)->current)
+			ports_apply(cpu_arch(cpu_at(i)), domain_at(cpu_at(i)->current->domain));
 }

@@ -193,6 +193,25 @@ void export_add(const char *name, uint64_t pa, uint64_t size)
 }
 
 /* All RAM is the kernel's, but for what is free and the modules: data, for init to own. */
+static void set_all_types(void)
+{
+	struct ranges data = memory_free, rest = boot_info.ram;
+	for (unsigned i = 0; i < boot_info.modules; i++) {
+		struct boot_module *m = &boot_info.module[i];
+		ranges_add(&data, m->base, round_up(m->base + m->size, PAGE));
+	}
+	for (unsigned i = 0; i < data.count; i++) {
+		set_types(data.at[i].base, data.at[i].end, EXO_F_DATA);
+		ranges_remove(&rest, data.at[i].base, data.at[i].end);
+	}
+	for (unsigned i = 0; i < rest.count; i++)
+		set_types(rest.at[i].base, rest.at[i].end, EXO_F_KERNEL);
+	for (unsigned i = 0; i < export_count; i++) {
+		uint64_t base = (uint64_t)exports[i].pfn << EXO_PAGE_SHIFT;
+		set_types(base, base + exports[i].count * PAGE, EXO_F_EXPORT);
+	}
+}
+
 void memory_finish(void)
 {
 	uint64_t count = boot_info.ram.at[boot_info.ram.count - 1].end >> EXO_PAGE_SHIFT;
@@ -204,16 +223,5 @@ void memory_finish(void)
 	finished = true;
 	export_add("frames", at, size);
 	frame_tables_init((void *)FRAMES_BASE, (void *)REGIONS_BASE, count);
-	for (unsigned i = 0; i < boot_info.ram.count; i++)
-		set_types(boot_info.ram.at[i].base, boot_info.ram.at[i].end, EXO_F_KERNEL);
-	for (unsigned i = 0; i < memory_free.count; i++)
-		set_types(memory_free.at[i].base, memory_free.at[i].end, EXO_F_DATA);
-	for (unsigned i = 0; i < boot_info.modules; i++) {
-		struct boot_module *m = &boot_info.module[i];
-		set_types(m->base, round_up(m->base + m->size, PAGE), EXO_F_DATA);
-	}
-	for (unsigned i = 0; i < export_count; i++) {
-		uint64_t base = (uint64_t)exports[i].pfn << EXO_PAGE_SHIFT;
-		set_types(base, base + exports[i].count * PAGE, EXO_F_EXPORT);
-	}
+	set_all_types();
 }
