@@ -47,6 +47,8 @@ GUEST_TESTS += $(KTEST)
 
 $(BUILD)/u/tests/guest/domains.o: $(KTEST_CHILD)
 $(BUILD)/u/tests/guest/domains.o: UCFLAGS += -DCHILD_ELF=\"$(KTEST_CHILD)\"
+$(BUILD)/u/tests/guest/proxies.o: $(BUILD)/hello
+$(BUILD)/u/tests/guest/proxies.o: UCFLAGS += -DHELLO_ELF=\"$(BUILD)/hello\"
 
 $(KTEST_CHILD): $(BUILD)/u/tests/guest/child.o $(BARE_CRT) $(LIBCOMMON) $(APP_LD)
 	$(call say,LD)

@@ -103,7 +103,7 @@ static void run(const struct test *t)
 int main(struct exo_start *s)
 {
 	static const struct test *const tables[] = { cap_tests, memory_tests, upcall_tests, time_tests,
-		context_tests, domain_tests };
+		context_tests, domain_tests, proxy_tests };
 	char line[64];
 	machine = s;
 	handle(NULL);
