@@ -1,4 +1,5 @@
-# The harness' own test kernel (fake.c): a 32-bit multiboot2 program and a boot image of it.
+# The harness' own test kernel (fake.c), a 32-bit multiboot2 program in a 64-bit ELF file like the
+# kernel's, and a boot image of it.
 # The tests that run it are in harness_test.py.
 
 FAKE_DIR := $(BUILD)/tests/harness
@@ -7,11 +8,13 @@ FAKE_CFLAGS := -m32 -std=gnu17 -O2 -ffreestanding -fno-pie -fno-stack-protector 
 
 GUEST_TESTS += $(FAKE_DIR)/fake.iso
 
-$(FAKE_DIR)/fake.elf: tests/harness/fake.c tests/harness/start.S
+$(FAKE_DIR)/fake.elf: tests/harness/fake.c tests/harness/start.S tests/harness/build.mk
 	$(call say,FAKE)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FAKE_CFLAGS) -nostdlib -static -Wl,--build-id=none \
-		-Wl,-Ttext-segment=0x100000 -o $@ $^
+		-Wl,-z,noseparate-code \
+		-Wl,-Ttext-segment=0x100000 -o $@32 $(filter %.S %.c,$^)
+	$(Q)objcopy -O elf64-x86-64 $@32 $@
 
 $(FAKE_DIR)/fake.iso: $(FAKE_DIR)/fake.elf tools/mkiso
 	$(call say,ISO)

@@ -116,7 +116,7 @@ static uint8_t session_get(void)
 static void port_setup(uint16_t port)
 {
 	out8(port + 1, 0);
-	out8(port + 2, 7);	/* FIFOs on and emptied */
+	out8(port + 2, 0xc7);	/* FIFOs on and emptied; QEMU then fills 14 bytes at once */
 	out8(port + 3, 3);
 	out8(port + 4, 3);
 }

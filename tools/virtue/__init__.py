@@ -2,7 +2,8 @@
 
 options   what the user may say, checked
 newc      cpio archives in the newc format
-payload   the payload disc: command line and overlay of one run
+payload   what one run adds to the boot image: command line, overlay, modules
+boot      how the machine gets kernel and modules: by GRUB, or directly
 machine   QEMU: its command line, its process, its events
 frames    the session's frames: splitting, building
 session   a command run by frames: streams, signals, files copied out

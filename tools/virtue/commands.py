@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 
-from . import debugger, loop, machine, options, payload, session, terminal, verdict
+from . import boot, debugger, loop, machine, options, payload, session, terminal, verdict
 
 EXTENDED_STATE = re.compile(r"(FPR|FCW|XMM|YMM|ZMM|Opmask)|\s*$")
 USAGE = """\
@@ -24,7 +24,7 @@ def run(arguments, build):
     with _run_folder(chosen) as folder:
         try:
             return _run(chosen, folder)
-        except (machine.MachineError, payload.PayloadError) as error:
+        except (machine.MachineError, boot.BootError, payload.PayloadError) as error:
             options.fail(error)
 
 

@@ -5,7 +5,8 @@ and a socket would charge each with a buffer of its own. Under --icount the outw
 file, which never makes the machine wait, so that time in the machine doesn't depend on how fast
 the host reads.
 
-Meaning of the session's bytes is left to session.py and terminal.py, of the end to verdict.py.
+How it boots is left to boot.py, the meaning of the session's bytes left to session.py and
+terminal.py, of the end to verdict.py.
 """
 
 import ctypes
@@ -16,34 +17,15 @@ import socket
 import subprocess
 import time
 
-from . import payload
+from . import boot
 
 QEMU = "qemu-system-x86_64"
-OVMF = "/usr/share/OVMF"
 PR_SET_PDEATHSIG = 1
 RTC_START = "2020-01-01T00:00:00"
 
 
 class MachineError(Exception):
     """The machine cannot be started; the text says why."""
-
-
-def _quoted(path):
-    """A path inside one of QEMU's comma-separated arguments."""
-    return path.replace(",", ",,")
-
-
-def _firmware(options, folder):
-    if not options.uefi:
-        return []
-    variables = os.path.join(folder, "vars.fd")
-    try:
-        with open(f"{OVMF}/OVMF_VARS_4M.fd", "rb") as source, open(variables, "wb") as copy:
-            copy.write(source.read())
-    except OSError as error:
-        raise MachineError(f"--uefi: {error} (Debian's package ovmf)") from None
-    code = f"if=pflash,format=raw,readonly=on,unit=0,file={OVMF}/OVMF_CODE_4M.fd"
-    return ["-drive", code, "-drive", f"if=pflash,format=raw,unit=1,file={_quoted(variables)}"]
 
 
 def _clock(options):
@@ -53,16 +35,9 @@ def _clock(options):
     return arguments
 
 
-def _discs(options, disc):
-    boot = f"if=none,id=boot,media=cdrom,readonly=on,format=raw,file={_quoted(options.iso)}"
-    extra = f"if=none,id=payload,readonly=on,format=raw,file={_quoted(disc)}"
-    return ["-drive", boot, "-device", "ide-cd,drive=boot,bus=ide.0,bootindex=0",
-            "-drive", extra, "-device", "virtio-blk-pci,drive=payload"]
-
-
 def _serial_ports(options, com2):
-    return ["-chardev", f"file,id=com1,path={_quoted(options.log)}", "-serial", "chardev:com1",
-            "-chardev", f"pipe,id=com2,path={_quoted(com2)}", "-serial", "chardev:com2"]
+    return ["-chardev", f"file,id=com1,path={boot.quoted(options.log)}", "-serial", "chardev:com1",
+            "-chardev", f"pipe,id=com2,path={boot.quoted(com2)}", "-serial", "chardev:com2"]
 
 
 def _debugger(options):
@@ -71,7 +46,7 @@ def _debugger(options):
     path = debugger_socket(options.build)
     if os.path.exists(path):
         os.unlink(path)
-    return ["-chardev", f"socket,id=gdb,server=on,wait=off,path={_quoted(path)}",
+    return ["-chardev", f"socket,id=gdb,server=on,wait=off,path={boot.quoted(path)}",
             "-gdb", "chardev:gdb", "-S"]
 
 
@@ -79,13 +54,13 @@ def debugger_socket(build):
     return os.path.join(build, "gdb.sock")
 
 
-def command_line(options, folder, disc, monitor):
+def command_line(options, folder, boot_arguments, monitor):
     """QEMU's arguments; `monitor` is the descriptor of the monitor's socket."""
     return [QEMU, "-name", "virtue", "-machine", "q35", "-accel", options.accel,
             "-cpu", options.cpu, "-smp", str(options.cpus), "-m", options.mem,
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
-            *_firmware(options, folder), *_clock(options), *_discs(options, disc),
+            *boot_arguments, *_clock(options),
             *_serial_ports(options, os.path.join(folder, "com2")),
             "-chardev", f"socket,id=qmp,fd={monitor}", "-mon", "chardev=qmp,mode=control",
             *_debugger(options), *options.qemu]
@@ -116,11 +91,11 @@ class Machine:
         self.monitor, theirs = socket.socketpair()
         self._monitor_text = b""
         self._replies = []
-        disc = payload.make(options, folder)
-        arguments = command_line(options, folder, disc, theirs.fileno())
+        boot_arguments, descriptors = boot.arguments(options, folder)
+        arguments = command_line(options, folder, boot_arguments, theirs.fileno())
         self._write_arguments(folder, arguments)
         with open(self._errors, "wb") as errors:
-            self._process = self._start(arguments, theirs.fileno(), errors)
+            self._process = self._start(arguments, (theirs.fileno(), *descriptors), errors)
         theirs.close()
         self.monitor.sendall(b'{"execute": "qmp_capabilities"}\n')
         self.monitor.setblocking(False)
@@ -142,10 +117,10 @@ class Machine:
             file.writelines(argument + "\n" for argument in arguments)
 
     @staticmethod
-    def _start(arguments, monitor, errors):
+    def _start(arguments, descriptors, errors):
         try:
             return subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=errors,
-                                    stderr=errors, pass_fds=(monitor,),
+                                    stderr=errors, pass_fds=descriptors,
                                     preexec_fn=_die_with_parent)
         except OSError as error:
             raise MachineError(f"cannot start {QEMU}: {error}") from None

@@ -101,6 +101,8 @@ def _add_machine_options(parser, build):
     add("--mem", type=_memory, default="512M", metavar="SIZE", help="memory (default 512M)")
     add("--cpus", type=_count(1, 255), default=2, metavar="N", help="CPUs (default 2)")
     add("--cpu", default="max", metavar="MODEL", help="QEMU's CPU model (default max)")
+    add("--boot", choices=("grub", "direct"),
+        help="by GRUB (default), or direct: without discs, faster (default with --icount)")
     add("--uefi", action="store_true", help="boot by UEFI instead of BIOS")
     add("--accel", choices=("tcg", "kvm"), default="tcg",
         help="tcg (default), or kvm: not verified")
@@ -163,6 +165,12 @@ def _complete(parser, options):
         parser.error("--get needs a command")
     if options.icount and options.accel == "kvm":
         parser.error("--icount needs --accel tcg")
+    if options.boot is None:
+        options.boot = "direct" if options.icount else "grub"
+    if options.icount and options.boot == "grub":
+        parser.error("--icount needs --boot direct: discs answer at times that don't repeat")
+    if options.uefi and options.boot == "direct":
+        parser.error("--uefi needs --boot grub" + (", so not --icount" * options.icount))
     if options.icount and options.seed is None:
         options.seed = 1
     if options.timeout is None:

@@ -1,4 +1,5 @@
-"""The payload disc of one run: GRUB's virtue.cfg, the overlay archive and further modules.
+"""What one run adds to the boot image: the kernel's command line, the overlay archive, modules; and
+the payload disc on which GRUB finds them.
 
 The format is in docs/run-protocol.md. Unpacking the overlay is left to the machine.
 """
@@ -16,10 +17,11 @@ SMALLEST_DISC = 1 << 20
 
 
 class PayloadError(Exception):
-    """The disc cannot be made; the text says why."""
+    """What the user wants to add cannot be added; the text says why."""
 
 
-def _command_line(options):
+def command_line(options):
+    """The kernel's command line."""
     words = ["exit=debug"]
     if options.command is not None:
         words.append("mode=frame")
@@ -64,6 +66,7 @@ def _environment():
 
 
 def _overlay(options):
+    """The overlay archive's bytes."""
     archive = newc.Archive()
     for folder in options.add:
         archive.add_host_tree(folder)
@@ -78,33 +81,35 @@ def _overlay(options):
     return archive.pack()
 
 
-def _write_tree(options, tree):
-    names = [name for name, _ in options.module]
-    os.makedirs(os.path.join(tree, "modules"))
-    for name, file in options.module:
-        shutil.copyfile(file, os.path.join(tree, "modules", name))
-    with open(os.path.join(tree, "overlay.cpio"), "wb") as file:
-        file.write(_overlay(options))
-    with open(os.path.join(tree, "virtue.cfg"), "w", encoding="ascii") as file:
-        file.write(f'set cmdline="{_command_line(options)}"\n')
-        file.write("set overlay=/overlay.cpio\n")
-        file.write(f'set modules="{" ".join(names)}"\n')
-    for directory, _, files in os.walk(tree):
-        for path in [directory] + [os.path.join(directory, name) for name in files]:
-            os.utime(path, (newc.FIXED_TIME, newc.FIXED_TIME))
-
-
-def make(options, folder):
-    """Makes the disc in `folder` and returns its path."""
-    tree = os.path.join(folder, "payload")
-    disc = os.path.join(folder, "payload.iso")
+def write_overlay(options, folder):
+    """Writes the overlay archive into `folder`; returns its path."""
+    path = os.path.join(folder, "overlay.cpio")
     try:
-        _write_tree(options, tree)
+        with open(path, "wb") as file:
+            file.write(_overlay(options))
     except (OSError, newc.ArchiveError) as error:
         raise PayloadError(f"--add: {error}") from None
+    return path
+
+
+def _write_tree(options, tree):
+    os.makedirs(os.path.join(tree, "modules"))
+    write_overlay(options, tree)
+    for name, file in options.module:
+        shutil.copyfile(file, os.path.join(tree, "modules", name))
+    with open(os.path.join(tree, "virtue.cfg"), "w", encoding="ascii") as file:
+        file.write(f'set cmdline="{command_line(options)}"\n')
+        file.write("set overlay=/overlay.cpio\n")
+        file.write(f'set modules="{" ".join(name for name, _ in options.module)}"\n')
+
+
+def make_disc(options, folder):
+    """Makes the payload disc in `folder`; returns its path."""
+    tree = os.path.join(folder, "payload")
+    disc = os.path.join(folder, "payload.iso")
+    _write_tree(options, tree)
     done = subprocess.run(
         ["xorriso", "-as", "mkisofs", "-quiet", "-r", "-V", "VIRTUE_PAYLOAD", "-o", disc, tree],
-        env=dict(os.environ, SOURCE_DATE_EPOCH=str(newc.FIXED_TIME)),
         stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
     if done.returncode:
         raise PayloadError(f"xorriso failed: {done.stderr.strip()}")
