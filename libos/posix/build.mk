@@ -1,7 +1,7 @@
 # The POSIX libOS: posix.elf, linked in the monitor area.
 
 POSIX_SRC := $(sort $(wildcard libos/posix/*.c libos/posix/*.S))
-POSIX_OBJS := $(call uobj,$(POSIX_SRC))
+POSIX_OBJS := $(call uobj,libos/common/start_entry.S $(POSIX_SRC))
 IMAGES += $(BUILD)/posix.elf
 
 $(BUILD)/posix.elf: $(POSIX_OBJS) $(LIBCOMMON) $(APP_LD)

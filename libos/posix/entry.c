@@ -8,9 +8,11 @@
 #include "libos/posix/process.h"
 #include "libos/posix/signal.h"
 
-extern char entry_syscall[], entry_exception[], entry_event[], entry_last[];
+#pragma GCC visibility push(hidden)
+extern char entry_syscall[], entry_exception[], entry_event[];
 extern char entry_resume_lo[], entry_resume_hi[], entry_restart[];
 extern char user_access_lo[], user_access_hi[], user_access_fault[];
+#pragma GCC visibility pop
 
 void entry_init(struct cpu *c)
 {

@@ -9,7 +9,7 @@
 #include "libos/common/frames.h"
 
 #define REGION_FRAMES	512
-#define REGIONS		65536		/* 128 GiB */
+#define REGIONS		16384		/* 32 GiB */
 #define MARK_RUN	0x80000000u	/* first frame of a run; low bits: how many */
 #define MARK_SLAB	0x40000000u	/* low bits: class */
 #define CACHE_MAX	1024

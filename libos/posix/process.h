@@ -169,7 +169,7 @@ void work_set(struct thread *t, uint32_t why);
 
 void entry_init(struct cpu *c);
 /* First code of a new thread: leaves to its regs. */
-void thread_begin(void);
+__attribute__((visibility("hidden"))) void thread_begin(void);
 void stack_switch(uint64_t *save, uint64_t load);
 _Noreturn void stack_call(uint64_t sp, void (*fn)(void));
 uint64_t root_load(uint64_t root);		/* 0, or the kernel's status */
