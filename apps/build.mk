@@ -19,6 +19,16 @@ endef
 $(foreach app,$(BARE_APPS),$(eval $(call bare_app,$(app))))
 include $(BARE_APPS:%=apps/%/app.mk)
 
+# The tools of the POSIX session: ordinary static programs.
+DOMAIN_TOOLS := domain domains
+ROOTFS += $(foreach tool,$(DOMAIN_TOOLS),bin/$(tool)=$(BUILD)/$(tool))
+MUSL_FLAGS := -static -O2 -g -std=gnu17 -Wall -Wextra -Werror -I.
+
+$(DOMAIN_TOOLS:%=$(BUILD)/%): $(BUILD)/%: apps/domain/%.c libos/common/domain_dev.h libos/common/proxy.h
+	$(call say,MUSL)
+	@mkdir -p $(@D)
+	$(Q)musl-gcc $(MUSL_FLAGS) -o $@ $<
+
 .PHONY: new sysroot
 new: ## Start a program of your own: make new APP=name
 	@tools/newapp '$(APP)'
