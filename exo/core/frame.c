@@ -112,6 +112,8 @@ static void region_move(uint64_t pfn, uint32_t from, uint32_t to)
 {
 	struct region *r = region_at(pfn);
 
+	if (from == to)
+		return;
 	if (r->owner == to)
 		r->owned++;
 	else if (r->owner == from && --r->owned == 0)

@@ -98,11 +98,11 @@ static unsigned entries_fast(const struct batch *b, const struct exo_pt_item *it
 	unsigned i;
 
 	for (i = 0; i < n; i++) {
-		uint64_t offset = items[i].ptr ^ base, value = items[i].val, diff;
-		uint64_t *e = (uint64_t *)((uint8_t *)b->entries + offset);
+		uint64_t offset = items[i].ptr ^ base, value = items[i].val, *e, diff;
 
 		if (offset & ~0xff8ul)
 			break;
+		e = &b->entries[offset >> 3];
 		diff = pte_read(e) ^ value;
 		if (diff & FAST_SAME)
 			break;

@@ -7,3 +7,13 @@ $(BUILD)/tests/host-core: $(HOST_MODEL) $(call hobj,$(wildcard tests/host/test_*
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
+
+$(BUILD)/tests/fuzz: $(HOST_MODEL) $(call hobj,tests/host/fuzz.c)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
+
+N ?= 1000000
+.PHONY: fuzz-host
+fuzz-host: $(BUILD)/tests/fuzz ## Fuzz the hardware-free core on the host: N=calls SEED=seed
+	$(Q)$< $(N) $(SEED)

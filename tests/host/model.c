@@ -611,6 +611,8 @@ bool model_run(unsigned cpu, struct domain *d)
 	struct cpu *c = cpu_at(cpu);
 	unsigned was = here;
 
+	if (d->state != EXO_DS_ACTIVE)
+		return false;
 	while (x && (x->home != cpu || (x->running && x->cpu != cpu)))
 		x = context_at(x->sibling_next);
 	if (!x)
