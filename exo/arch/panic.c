@@ -80,13 +80,15 @@ static void __attribute__((noreturn)) end(void)
 /* The first CPU to get here speaks; the others are stopped by NMI (nmi_handle). */
 static void begin(void)
 {
-	static unsigned speaker;
-	if (__atomic_exchange_n(&panicking, true, __ATOMIC_SEQ_CST)) {
-		if (speaker == cpu_number())	/* a fault on the way */
+	static unsigned speaker = CPUS_MAX;
+	unsigned nobody = CPUS_MAX;
+	if (!__atomic_compare_exchange_n(&speaker, &nobody, cpu_number(), false, __ATOMIC_SEQ_CST,
+			__ATOMIC_SEQ_CST)) {
+		if (nobody == cpu_number())	/* a fault on the way */
 			end();
 		halt();
 	}
-	speaker = cpu_number();
+	panicking = true;
 	for (unsigned i = 0; i < cpu_count; i++)
 		if (i != cpu_number())
 			apic_ipi(cpu_arch(cpu_at(i))->apic_id, IPI_NMI);
