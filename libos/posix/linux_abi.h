@@ -274,7 +274,6 @@ struct linux_pollfd {
 	int16_t events, revents;
 };
 
-#define EPOLL_CLOEXEC	O_CLOEXEC
 #define EPOLL_CTL_ADD	1
 #define EPOLL_CTL_DEL	2
 #define EPOLL_CTL_MOD	3

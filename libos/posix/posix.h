@@ -112,6 +112,7 @@ struct file *process_exe(struct process *p);	/* not counted; may be NULL */
 uint64_t cpu_busy_ns(void);
 uint64_t cpu_idle_ns(void);
 int cpus(void);
+const char *host_name(void);
 
 /* Signals, from the files half (SIGPIPE, terminal signals). */
 void signal_process(struct process *p, int sig);
@@ -125,7 +126,8 @@ void random_bytes(void *to, size_t n);
 
 /* ---- files as the processes half sees them (vfs.h has the rest) ---------------- */
 
-void vfs_init(void);			/* mounts tmpfs, /dev, /proc */
+void vfs_init(void);			/* an empty root */
+void vfs_ready(void);			/* after unpacking: /dev, /proc, /tmp */
 long cpio_unpack(const void *archive, size_t size);	/* into the root; -EINVAL names the entry in the log */
 /* Opens for exec: follows links, checks type and x permission. */
 long file_open_exec(const char *path, struct file **out);

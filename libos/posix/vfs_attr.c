@@ -299,6 +299,8 @@ static long allocate_check(struct file *f, uint32_t mode, int64_t from, int64_t 
 		return -EISDIR;
 	if (!S_ISREG(f->inode->mode))
 		return -ENODEV;
+	if (f->inode->super->magic != TMPFS_MAGIC)
+		return -EOPNOTSUPP;
 	return __builtin_add_overflow(from, length, &end) ? -EFBIG : 0;
 }
 

@@ -19,7 +19,8 @@ struct super *super_new(const char *type, uint32_t magic, const struct super_ops
 	s->magic = magic;
 	s->ops = ops;
 	s->flags = MS_RELATIME;
-	s->dev = MAKEDEV(0, ++last_minor);
+	last_minor++;
+	s->dev = MAKEDEV(0, last_minor);
 	return s;
 }
 

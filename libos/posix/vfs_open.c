@@ -38,6 +38,7 @@ static long file_new(const struct file_ops *ops, struct dentry *d, uint32_t flag
 		kfree(f);
 		return error;
 	}
+	f->flags &= ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
 	if (counts_as_writer(f))
 		f->inode->writers++;
 	*out = f;
@@ -50,7 +51,6 @@ long file_open(struct dentry *d, uint32_t flags, struct file **out)
 
 	if (!ops)
 		return -ENXIO;
-	flags &= ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
 	if (!(flags & O_PATH))
 		flags |= O_LARGEFILE;
 	dentry_get(d);

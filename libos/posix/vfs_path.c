@@ -22,18 +22,26 @@ long inode_permission_as(struct inode *i, unsigned may, uint32_t uid, uint32_t g
 	return (may & ~bits & 7) ? -EACCES : 0;
 }
 
+/* While the root is unpacked there is no process yet: that is root at `/`. */
 long inode_permission(struct inode *i, unsigned may)
 {
 	struct process *me = current_process();
 
-	return inode_permission_as(i, may, me->euid, me->egid);
+	return inode_permission_as(i, may, me ? me->euid : 0, me ? me->egid : 0);
 }
 
 bool inode_owned(struct inode *i)
 {
-	uint32_t uid = current_process()->euid;
+	struct process *me = current_process();
 
-	return uid == 0 || uid == i->uid;
+	return !me || me->euid == 0 || me->euid == i->uid;
+}
+
+static struct dentry *root_now(void)
+{
+	struct process *me = current_process();
+
+	return me && me->fs ? me->fs->root : mounts->root;
 }
 
 long may_create(struct dentry *dir)
@@ -60,13 +68,12 @@ long may_delete(struct dentry *dir, struct dentry *victim, bool is_dir)
 
 static long walk_start(struct walk *w, int dirfd, const char *path)
 {
-	struct fs *fs = current_process()->fs;
 	struct file *f;
 
 	if (*path == '/') {
-		w->dir = fs->root;
+		w->dir = root_now();
 	} else if (dirfd == AT_FDCWD) {
-		w->dir = fs->cwd;
+		w->dir = current_process()->fs->cwd;
 	} else {
 		f = fd_file(dirfd);
 		if (!f)
@@ -102,7 +109,7 @@ static long link_expand(struct walk *w, struct inode *link, const char *rest, co
 	w->expanded = text;
 	*path = text;
 	if (*text == '/') {
-		struct dentry *root = current_process()->fs->root;
+		struct dentry *root = root_now();
 
 		dentry_get(root);
 		walk_to(w, root);
@@ -153,7 +160,7 @@ static long component_find(struct walk *w)
 		dentry_put(d);
 		return 0;
 	case LAST_DOTDOT:
-		w->found = dentry_up(w->dir, current_process()->fs->root);
+		w->found = dentry_up(w->dir, root_now());
 		break;
 	default:
 		w->found = w->dir;
