@@ -151,6 +151,7 @@ static void boot(void)
 	if (!unpack("root"))
 		posix_panic("there is no boot module 'root'");
 	unpack("overlay");
+	vfs_ready();
 	uart_init(start_page);
 	for (unsigned i = 1; i < start_page->cpus && cpu_count < CPU_MAX; i++)
 		cpu_add(i);

@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#pragma GCC visibility push(hidden)	/* one image: addresses of functions need no table */
+
 /* ---- memory of the libOS (heap.c, processes half) -------------------------- */
 
 void *kmalloc(size_t n);		/* zeroed; NULL when out of memory */
@@ -175,5 +177,7 @@ typedef long syscall_fn(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64
 
 void posix_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void posix_panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+#pragma GCC visibility pop
 
 #endif

@@ -17,6 +17,11 @@ CALL1(uname, to)
 	return copy_to_user(to, &u, sizeof u);
 }
 
+const char *host_name(void)
+{
+	return host;
+}
+
 static long set_name(char *name, uint64_t from, uint64_t n)
 {
 	char text[65] = { 0 };
