@@ -8,12 +8,11 @@ FAKE_CFLAGS := -m32 -std=gnu17 -O2 -ffreestanding -fno-pie -fno-stack-protector 
 
 GUEST_TESTS += $(FAKE_DIR)/fake.iso
 
-$(FAKE_DIR)/fake.elf: tests/harness/fake.c tests/harness/start.S tests/harness/build.mk
+$(FAKE_DIR)/fake.elf: tests/harness/fake.c tests/harness/start.S tests/harness/fake.ld
 	$(call say,FAKE)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(FAKE_CFLAGS) -nostdlib -static -Wl,--build-id=none \
-		-Wl,-z,noseparate-code \
-		-Wl,-Ttext-segment=0x100000 -o $@32 $(filter %.S %.c,$^)
+	$(Q)$(CC) $(FAKE_CFLAGS) -nostdlib -static -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
+		-T tests/harness/fake.ld -o $@32 $(filter %.S %.c,$^)
 	$(Q)objcopy -O elf64-x86-64 $@32 $@
 
 $(FAKE_DIR)/fake.iso: $(FAKE_DIR)/fake.elf tools/mkiso

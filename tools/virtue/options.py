@@ -152,11 +152,20 @@ def parse(verb, about, arguments, build):
         before, after = arguments[:at], arguments[at + 1:]
         if len(after) != 1:
             parser.error(f"after -- comes one argument, the quoted command; there are {len(after)}")
-    options = parser.parse_args(before)
+    options = parser.parse_args(_joined(before))
     options.command = os.fsencode(after[0]) if after else None
     options.build = build
     _complete(parser, options)
     return options
+
+
+def _joined(arguments):
+    """`--qemu VALUE` as `--qemu=VALUE`: argparse would take a VALUE such as -S for an option."""
+    arguments = list(arguments)
+    for at in range(len(arguments) - 2, -1, -1):
+        if arguments[at] == "--qemu":
+            arguments[at:at + 2] = [f"--qemu={arguments[at + 1]}"]
+    return arguments
 
 
 def _complete(parser, options):

@@ -2,7 +2,8 @@
 one Ctrl-A, Ctrl-A H prints this.
 
 All keys but Ctrl-A go to the machine, whose POSIX session does the rest (line editing, Ctrl-C).
-Where standard input isn't a terminal its bytes go in as typed, and its end as Ctrl-D.
+Where standard input isn't a terminal its bytes go in as if typed once the machine has shown
+something (before, its UART isn't set up), and its end as Ctrl-D.
 """
 
 import collections
@@ -18,7 +19,6 @@ HELP = b"\r\nCtrl-A X  leave    Ctrl-A A  send Ctrl-A    Ctrl-A H  this help\r\n
 
 
 class Terminal:
-    reads_input = True
     ends_soon = False
     status = None
     bye = False
@@ -29,6 +29,7 @@ class Terminal:
         self.to_host = collections.deque()
         self.leaving = False
         self._is_tty = os.isatty(0)
+        self.reads_input = self._is_tty
         self._escaped = False
 
     def take_input(self, data):
@@ -55,6 +56,7 @@ class Terminal:
             self.to_machine += ESCAPE
 
     def take_output(self, data):
+        self.reads_input = True
         self.to_host.append((1, data))
 
     def take_signal(self, number):
