@@ -16,7 +16,8 @@ docs: ## Regenerate docs/abi.md from the ABI table
 	$(Q)$(PYTHON) exo/abi/gen.py manual < exo/abi/calls.abi > docs/abi.md
 
 # kernel.elf, linked twice: the symbol table for backtraces is made from the first link.
-KERNEL_SRCS := $(sort $(wildcard exo/arch/*.c exo/arch/*.S exo/core/*.c) drivers/uart16550.c)
+KERNEL_SRCS := $(sort $(wildcard exo/arch/*.c exo/arch/*.S exo/core/*.c) \
+	$(addprefix drivers/,uart16550.c rtc.c hpet.c pit.c))
 KERNEL_OBJS := $(call kobj,$(KERNEL_SRCS))
 KERNEL_LD := $(BUILD)/k/kernel.ld
 IMAGES += $(BUILD)/kernel.elf

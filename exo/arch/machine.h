@@ -9,6 +9,7 @@
 
 #include "exo/arch/trap.h"
 #include "exo/arch/layout.h"
+#include "drivers/io.h"
 
 #define PAGE		4096ul
 #define LARGE_PAGE	0x200000ul
@@ -16,17 +17,6 @@
 
 /* ---- instructions -------------------------------------------------------- */
 
-static inline uint8_t inb(uint16_t port)
-{
-	uint8_t v;
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-static inline void outb(uint16_t port, uint8_t v)
-{
-	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port));
-}
-static inline void pause(void) { __asm__ volatile("pause"); }
 static inline uint64_t rdtsc(void)
 {
 	uint32_t lo, hi;

@@ -13,6 +13,8 @@ bool smap_probe(uint64_t rip, uint64_t rsp);
 extern char smap_probe_reached[], smap_probe_faulted[];
 
 __asm__(".text\n"
+	".globl smap_probe, smap_probe_reached, smap_probe_faulted\n"
+	".hidden smap_probe, smap_probe_reached, smap_probe_faulted\n"
 	"smap_probe:\n"
 	"	push %rbx\n push %rbp\n push %r12\n push %r13\n push %r14\n push %r15\n"
 	"	mov %rsp, smap_probe_sp(%rip)\n"

@@ -1,0 +1,19 @@
+/* Port input and output, one byte. */
+#ifndef DRIVERS_IO_H
+#define DRIVERS_IO_H
+
+#include <stdint.h>
+
+static inline uint8_t inb(uint16_t port)
+{
+	uint8_t v;
+	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+static inline void outb(uint16_t port, uint8_t v)
+{
+	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port));
+}
+static inline void pause(void) { __asm__ volatile("pause"); }
+
+#endif
