@@ -7,6 +7,8 @@ scripts fail in each way a machine can. Prints `ok NAME` or `FAIL NAME: why`.
 What a real machine does with the session's frames is tested elsewhere.
 """
 
+import importlib.machinery
+import importlib.util
 import os
 import pty
 import select
@@ -501,11 +503,34 @@ def archive_is_what_cpio_reads():
     archive.add_file("a/b/file", b"content", 0o755)
     archive.add_link("link", "a/b/file")
     expect("equal again", archive.pack(), archive.pack())
-    subprocess.run(["busybox" if not shutil.which("cpio") else "cpio", "-id", "--quiet"],
-                   input=archive.pack(), check=True)
+    busybox = os.path.join(BUILD, "pkg", "busybox-static", "bin", "busybox")
+    subprocess.run([busybox, "cpio", "-id"], input=archive.pack(), check=True, capture_output=True)
     with open("link", "rb") as file:
         expect("content", file.read(), b"content")
     expect("mode", os.stat("a/b/file").st_mode & 0o777, 0o755)
+
+
+JUDGED = [
+    ("ok a\nok b\n", 0, 2, 0),
+    ("ok a\nFAIL b: why\n", 1, 1, 1),
+    ("ok a\n", 120, 1, 1),                      # ended with an error that no case explains
+    ("ok a\n", None, 1, 1),                     # time was up
+    ("nothing\n", 0, 0, 1),                     # no case
+    ("ok a\n2 passed, 0 failed\n", 0, 1, 1),    # a case got lost
+    ("ok a\n1 passed, 0 failed\n", 0, 1, 0),
+    ("FAIL a: why\n0 passed, 1 failed\n", 0, 0, 1),
+    ("okay\nFAILED\n ok a\nok b\n", 0, 1, 0),
+]
+
+
+@case
+def runner_judges():
+    loader = importlib.machinery.SourceFileLoader("runner", os.path.join(TOP, "tests", "run"))
+    runner = importlib.util.module_from_spec(importlib.util.spec_from_loader("runner", loader))
+    loader.exec_module(runner)
+    for output, status, passed, failed in JUDGED:
+        got_passed, failures = runner.judge(output, status, 60)
+        expect(f"verdict on {output!r}, {status}", (got_passed, len(failures)), (passed, failed))
 
 
 @case
