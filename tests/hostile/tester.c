@@ -1,0 +1,334 @@
+/* The tester: starts each hostile program in a domain of its own, looks at how it ends, at the
+ * neighbour, which must not notice, and at the frames, which must all come back.
+ *
+ * Words of the command line: `seed=N`, `row=NAME` (only that one).
+ */
+#include "tests/guest/report.h"
+#include "tests/hostile/hostile.h"
+#include "tests/hostile/tester.h"
+
+VIRTUE_NOTE("bare");
+
+#define QUOTA		704u		/* frames of a child */
+#define DEADLINE	(60 * NS_PER_SEC)
+#define RUN_TIME	(200 * NS_PER_MS)
+#define PATTERN		0x5ec5e75ec5e75ec5ul
+#define EVENT_ENDED	17
+#define EVENT_CHILD	40
+
+uint64_t tester_loan_cap;
+static struct exo_start *machine;
+static struct elf_image elf;
+static struct hostile_args args;
+static uint64_t event, loan_pfn, heart_pfn, heart_cap;
+static volatile uint64_t *heart, *secrets[2];
+static struct child neighbour;
+
+/* ---- children ------------------------------------------------------------------------------ */
+
+static uint64_t own_frames(void)
+{
+	struct exo_domain_info info;
+	return exo_domain_info(0, &info).status ? 0 : info.frames;
+}
+
+static void put_back(struct child *c)
+{
+	for (unsigned i = 0; i < c->s.quota_extents; i++)
+		frames_put(c->quota[i].pfn, c->quota[i].count);
+	frames_put(c->s.object, 1);
+	frames_put(c->s.table, 1);
+}
+
+const char *child_make(struct child *c, const char *row, uint64_t number, unsigned cpu)
+{
+	static struct spawn_cap caps[4];
+	c->before = own_frames();
+	uint64_t got = frames_take(QUOTA, c->quota, EXTENTS), clock = start_cap(machine, CAP_CLOCK);
+	c->s = (struct spawn){ .elf = &elf, .quota = c->quota, .object = frame_take(), .table = frame_take(),
+		.caps = caps, .args = &args, .args_size = sizeof args, .cpu = cpu, .stack_pages = 8 };
+	while (c->s.quota_extents < EXTENTS && c->quota[c->s.quota_extents].count)
+		c->s.quota_extents++;
+	caps[c->s.cap_count++] = (struct spawn_cap){ CAP_CLOCK, clock, EXO_R_READ, 0, 0 };
+	caps[c->s.cap_count++] = (struct spawn_cap){ CAP_EVENT, event, EXO_R_SIGNAL, 1ul << EVENT_CHILD, 0 };
+	if (tester_loan_cap)
+		caps[c->s.cap_count++] = (struct spawn_cap){ CAP_LOAN, tester_loan_cap,
+			EXO_R_GRANT | EXO_R_READ, 0, 0 };
+	if (!strcmp(row, "neighbour"))
+		caps[c->s.cap_count++] = (struct spawn_cap){ CAP_LOAN_RW, heart_cap,
+			EXO_R_READ | EXO_R_WRITE, 0, 0 };
+	text_copy(args.row, row, sizeof args.row);
+	args.number = number;
+	args.object = c->s.object;
+	args.table = c->s.table;
+	if (got != QUOTA || !spawn_create(&c->s)) {
+		put_back(c);
+		return c->s.error ? c->s.error : "no memory for a child";
+	}
+	uint64_t status = exo_domain_ctl(c->s.domain, EXO_DOM_WATCH, event, 1ul << EVENT_ENDED).status;
+	return status ? "watch" : NULL;
+}
+
+/* Its end: what it held is ours again, to the last frame. */
+const char *child_end(struct child *c, bool exact)
+{
+	static char text[96];
+	uint64_t returned = 0, status = spawn_destroy(c->s.domain, &returned), now = own_frames();
+	if (status) {
+		snprintf(text, sizeof text, "destroy: %s", exo_status_text(status));
+		return text;
+	}
+	put_back(c);
+	if (!exact || (returned == QUOTA && now == c->before))
+		return NULL;
+	snprintf(text, sizeof text, "%lu of %u frames came back; %lu before, %lu after", returned, QUOTA,
+		c->before, now);
+	return text;
+}
+
+static bool ended(const struct child *c, struct exo_domain_info *info)
+{
+	return !exo_domain_info(c->s.domain, info).status && info->state != EXO_DS_ACTIVE &&
+		info->state != EXO_DS_STOPPED;
+}
+
+static void child_wait(const struct child *c, uint64_t deadline, struct exo_domain_info *info)
+{
+	while (!ended(c, info) && time_now() < deadline)
+		exo_wait(NULL, deadline, EXO_WAIT_UNMASK);
+}
+
+/* ---- what is looked at after each row ---------------------------------------------------------- */
+
+static const char *outcome_check(const struct row *r, const struct exo_domain_info *info)
+{
+	static char text[160];
+	bool killed = info->state == EXO_DS_KILLED;
+	switch (r->outcome) {
+	case EXITS:
+		if (info->state == EXO_DS_EXITED && !info->status)
+			return NULL;
+		break;
+	case DIES_EXCEPTION:
+		if (killed && info->reason == EXO_DEAD_EXCEPTION)
+			return NULL;
+		break;
+	case DIES_STATE:
+		if (killed && info->reason == EXO_DEAD_STATE)
+			return NULL;
+		break;
+	case RUNS:
+		if (info->state == EXO_DS_ACTIVE || info->state == EXO_DS_STOPPED)
+			return NULL;
+	}
+	if (info->state == EXO_DS_EXITED)
+		snprintf(text, sizeof text, "the expectation in line %lu failed", info->status);
+	else
+		snprintf(text, sizeof text, "state %u, reason %u, vector %lu at %lx, address %lx", info->state,
+			info->reason, info->regs.vector, info->regs.rip, info->fault_addr);
+	return text;
+}
+
+/* The dead one's registers, and nobody else's. */
+static const char *record_check(const struct exo_domain_info *info)
+{
+	const struct exo_regs *r = &info->regs;
+	return r->rbx == 0x1111 && r->r12 == 0x2222 && r->r13 == 0x3333 && r->r14 == 0x4444 &&
+		r->r15 == 0x5555 && r->rsi == 0x6666 && r->rbp == 0x7777 && r->vector == 6 ? NULL :
+		"the record has other registers";
+}
+
+/* The neighbour lives, its heart goes on beating, and nobody wrote to what is ours. */
+static const char *neighbour_check(void)
+{
+	struct exo_domain_info info;
+	uint64_t beat = *heart, deadline = time_now() + DEADLINE;
+	while (*heart == beat) {
+		if (ended(&neighbour, &info))
+			return "the neighbour died";
+		if (time_now() > deadline)
+			return "the neighbour stands still";
+		tester_sleep(NS_PER_MS);
+	}
+	for (unsigned i = 0; i < ARRAY_LEN(secrets); i++)
+		for (unsigned j = 0; j < 512; j++)
+			if (secrets[i][j] != PATTERN + j)
+				return "somebody wrote to our memory";
+	return NULL;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------ */
+
+static const char *row_run(const struct row *r)
+{
+	struct child c;
+	struct exo_domain_info info = { .state = EXO_DS_ACTIVE };
+	bool on_first = r->outcome == RUNS || r->cpus > 1;
+	struct exo_result loan = exo_frame_lend(0, EXO_SLOT_ANY, loan_pfn, 1, EXO_R_GRANT | EXO_R_READ);
+	tester_loan_cap = loan.value;
+	const char *why = loan.status ? "lend" :
+		child_make(&c, r->name, 0, on_first ? 0 : machine->cpus - 1);
+	if (why)
+		return why;
+	spawn_start(&c.s);
+	if (r->beside)
+		why = r->beside();
+	child_wait(&c, time_now() + (r->outcome == RUNS ? RUN_TIME : DEADLINE), &info);
+	if (!why)
+		why = outcome_check(r, &info);
+	if (!why && !strcmp(r->name, "death-record"))
+		why = record_check(&info);
+	const char *left = neighbour_check();
+	if (!why)
+		why = left;
+	left = child_end(&c, true);
+	exo_delete_all(0, tester_loan_cap);
+	tester_loan_cap = 0;
+	return why ? why : left;
+}
+
+static void rows_run(const struct row *r, const char *only)
+{
+	char name[40];
+	for (; r->name; r++) {
+		snprintf(name, sizeof name, "hostile-%s", r->name);
+		if (only[0] && strcmp(only, r->name))
+			continue;
+		if (r->cpus > machine->cpus)
+			report_line("skip %s: it needs %u CPUs", name, r->cpus);
+		else
+			report_case(name, row_run(r));
+	}
+}
+
+/* ---- rows of several domains ------------------------------------------------------------------------ */
+
+void tester_sleep(uint64_t ns) { time_sleep_until(time_now() + ns); }
+
+/* Each gets all others' capabilities, with every right but to destroy. */
+static const char *peers_meet(struct child *c)
+{
+	const uint64_t rights = EXO_R_INFO | EXO_R_GIVE | EXO_R_MANAGE | EXO_R_REVOKE;
+	for (unsigned i = 0; i < PEERS; i++)
+		for (unsigned j = 0; j < PEERS; j++)
+			if (exo_cap_copy(c[i].s.domain, PEER_SLOT + j, c[j].s.domain, rights, 0, 0).status)
+				return "introducing the peers";
+	return NULL;
+}
+
+const char *storm_of_peers(void)
+{
+	static struct child c[PEERS];
+	const char *why = NULL, *end;
+	uint64_t before = own_frames();
+	unsigned made = 0;
+	while (made < PEERS && !(why = child_make(&c[made], "peers", made + 1, made % machine->cpus)))
+		made++;
+	if (!why && !(why = peers_meet(c))) {
+		for (unsigned i = 0; i < PEERS; i++)
+			spawn_start(&c[i].s);
+		tester_sleep(3 * RUN_TIME);
+		why = neighbour_check();
+	}
+	while (made)
+		if ((end = child_end(&c[--made], false)) && !why)
+			why = end;
+	return why ? why : own_frames() != before ? "frames are missing" : NULL;
+}
+
+const char *kill_during_calls(void)
+{
+	static struct child c;
+	static char text[128];
+	for (uint64_t n = 0; n < EXO_CALL_COUNT; n++) {
+		const char *why = child_make(&c, "kill-in-call", n, machine->cpus - 1);
+		if (!why) {
+			spawn_start(&c.s);
+			tester_sleep((1 + n % 4) * NS_PER_MS);
+			why = child_end(&c, true);
+		}
+		if (why) {
+			snprintf(text, sizeof text, "call %lu: %s", n, why);
+			return text;
+		}
+	}
+	return NULL;
+}
+
+/* ---- the beginning ------------------------------------------------------------------------------------ */
+
+static void must(uint64_t status, const char *what)
+{
+	if (!status)
+		return;
+	report_fail("hostile-start", "%s: %s", what, exo_status_text(status));
+	report_end();
+}
+
+static void load_self(void)
+{
+	const struct exo_start_module *m = NULL;
+	for (unsigned i = 0; i < machine->modules && !m; i++)
+		if (!strcmp(machine->module[i].name, "hostile"))
+			m = &machine->module[i];
+	must(m ? EXO_OK : EXO_CAP, "no module hostile");
+	uint64_t n = (m->size + EXO_PAGE_SIZE - 1) / EXO_PAGE_SIZE, va = pt_window(n);
+	must(pt_map(machine->root, va, m->pfn, n, PTE_RO, start_cap(machine, "hostile")), "module");
+	must(elf_parse((void *)va, m->size, 0x10000, 1ul << 47, &elf) ? EXO_ARG : EXO_OK, "module's ELF");
+}
+
+static volatile uint64_t *our_page(uint64_t *pfn)
+{
+	volatile uint64_t *page = page_new(pfn);
+	must(page ? EXO_OK : EXO_LIMIT, "page");
+	for (unsigned i = 0; i < 512; i++)
+		page[i] = PATTERN + i;
+	return page;
+}
+
+static void start_neighbour(void)
+{
+	struct exo_result r = exo_frame_lend(0, EXO_SLOT_ANY, heart_pfn, 1,
+		EXO_R_GRANT | EXO_R_READ | EXO_R_WRITE);
+	must(r.status, "lend");
+	heart_cap = r.value;
+	args.loan_rw = heart_pfn;
+	const char *why = child_make(&neighbour, "neighbour", 0, 0);
+	must(why ? EXO_STATE : EXO_OK, why ? why : "neighbour");
+	must(spawn_start(&neighbour.s), "neighbour");
+	const struct exo_start_extent *last = &neighbour.quota[neighbour.s.quota_extents - 1];
+	args.secret[2] = neighbour.quota[0].pfn;
+	args.secret[3] = last->pfn + last->count - 1;
+}
+
+static const struct row *const tables[] = { cap_rows, memory_rows, pointer_rows, instruction_rows,
+	state_rows, quota_rows, time_rows, race_rows };
+
+int main(struct exo_start *s)
+{
+	char only[24] = "", seed[24] = "1";
+	if (s->args_size >= sizeof(struct hostile_args))
+		return child_main(s);
+	machine = s;
+	report_start(s);
+	must(frames_init(s, false), "frames");
+	must(time_init(s, 0), "clock");
+	start_option(s, "row", only, sizeof only);
+	start_option(s, "seed", seed, sizeof seed);
+	must(text_number(seed, &args.seed) ? EXO_OK : EXO_ARG, "seed");
+	struct exo_result r = exo_event_create(EXO_SLOT_ANY, 0, 1ul << EVENT_ENDED | 1ul << EVENT_CHILD);
+	must(r.status, "event");
+	event = r.value;
+	load_self();
+	secrets[0] = our_page(&args.secret[0]);
+	secrets[1] = our_page(&args.secret[1]);
+	our_page(&loan_pfn);
+	heart = our_page(&heart_pfn);
+	args.loan = loan_pfn;
+	start_neighbour();
+	report_line("hostile: seed %lu, %u CPUs", args.seed, machine->cpus);
+	for (unsigned i = 0; i < ARRAY_LEN(tables); i++)
+		rows_run(tables[i], only);
+	report_case("hostile-neighbour", child_end(&neighbour, true));
+	report_end();
+}
