@@ -393,8 +393,10 @@ long dentry_path(struct dentry *d, struct dentry *root, bool mark, char *buf, si
 		named = true;
 		d = d->parent;
 	}
-	if (!named)
-		prepend(&b, d->length ? d->name : "/", d->length ? d->length : 1);
+	if (!named && d->parent == d && d->length)
+		prepend(&b, d->name, d->length);	/* nameless in any folder: "pipe:[7]" */
+	else if (!named)
+		prepend(&b, "/", 1);
 	if (b.overflow)
 		return -ENAMETOOLONG;
 	memmove(buf, buf + b.at, n - b.at);
