@@ -36,18 +36,12 @@ static inline void frame_mapped(struct exo_frame *f, bool writable)
 	f->writable += writable;
 }
 
-static inline void frame_write_lost(struct exo_frame *f)
-{
-	if (--f->writable == 0)
-		f->stamp = flush_clock;
-}
-
+/* Stamped at each loss, though only the last one matters: cheaper than to find out. */
 static inline void frame_unmapped(struct exo_frame *f, bool writable)
 {
-	if (writable)
-		f->writable--;
-	if (--f->mapped == 0 || (writable && f->writable == 0))
-		f->stamp = flush_clock;
+	f->writable -= writable;
+	f->mapped--;
+	f->stamp = flush_clock;
 }
 
 /* Flushes what may still be cached of a frame, large pages included. */

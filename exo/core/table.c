@@ -8,7 +8,6 @@
  */
 #include "table.h"
 
-#define PTE_BANNED	(EXO_PTE_PWT | EXO_PTE_PCD)
 #define LARGE_LOW	0x1ff000ul	/* frame bits (and PAT) that a large entry has clear */
 
 bool loan_covers(const struct slot *loan, uint64_t pfn)
@@ -106,30 +105,24 @@ uint64_t entry_check(const struct domain *d, const struct slot *loan, unsigned l
 void entry_take(struct domain *d, unsigned level, uint64_t entry)
 {
 	struct exo_frame *f = frame_at(entry_pfn(entry));
+	struct region *r = region_at(entry_pfn(entry));
 
 	if (!(entry & EXO_PTE_P))
 		return;
 	if (level == 1) {
 		frame_mapped(f, entry & EXO_PTE_W);
 		d->foreign += f->owner != d->id;
-	} else if (!entry_large(level, entry)) {
-		f->typerefs++;
-	} else if (entry & EXO_PTE_W) {
-		region_at(entry_pfn(entry))->large_rw++;
+	} else if (entry_large(level, entry)) {
+		*(entry & EXO_PTE_W ? &r->large_rw : &r->large_ro) += 1;
 	} else {
-		region_at(entry_pfn(entry))->large_ro++;
+		f->typerefs++;
 	}
-}
-
-static void large_drop(struct region *r, bool writable)
-{
-	if (writable ? --r->large_rw == 0 : --r->large_ro == 0)
-		r->stamp = flush_clock;
 }
 
 void entry_drop(struct domain *d, unsigned level, uint64_t entry)
 {
 	struct exo_frame *f = frame_at(entry_pfn(entry));
+	struct region *r = region_at(entry_pfn(entry));
 
 	if (!(entry & EXO_PTE_P))
 		return;
@@ -140,8 +133,10 @@ void entry_drop(struct domain *d, unsigned level, uint64_t entry)
 			d->foreign_stamp = flush_clock;
 		}
 	} else if (entry_large(level, entry)) {
-		large_drop(region_at(entry_pfn(entry)), entry & EXO_PTE_W);
-	} else if (--f->typerefs == 0) {
+		*(entry & EXO_PTE_W ? &r->large_rw : &r->large_ro) -= 1;
+		r->stamp = flush_clock;
+	} else {
+		f->typerefs--;
 		f->stamp = flush_clock;
 	}
 }

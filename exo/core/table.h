@@ -7,6 +7,7 @@
 #include "frame.h"
 
 #define TABLE_ENTRIES	512u
+#define PTE_BANNED	(EXO_PTE_PWT | EXO_PTE_PCD)
 #define SWEEP_DOOMED	1u
 
 static inline uint64_t entry_pfn(uint64_t entry) { return (entry & EXO_PTE_FRAME) >> EXO_PAGE_SHIFT; }

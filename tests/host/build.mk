@@ -17,3 +17,13 @@ N ?= 1000000
 .PHONY: fuzz-host
 fuzz-host: $(BUILD)/tests/fuzz ## Fuzz the hardware-free core on the host: N=calls SEED=seed
 	$(Q)$< $(N) $(SEED)
+
+COVERAGE_MIN := 95
+.PHONY: coverage
+coverage: $(GENERATED) ## Line coverage of exo/core by the host tests
+	$(Q)rm -f `find $(BUILD)/cov -name '*.gcda' 2>/dev/null`
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/cov HCFLAGS='$(HCFLAGS) --coverage' \
+		HLDFLAGS='$(HLDFLAGS) --coverage' $(BUILD)/cov/tests/host-core $(BUILD)/cov/tests/fuzz
+	$(Q)$(BUILD)/cov/tests/host-core > $(BUILD)/cov/host-core.log
+	$(Q)$(BUILD)/cov/tests/fuzz 200000 1
+	$(Q)$(PYTHON) tests/host/coverage.py $(BUILD)/cov $(COVERAGE_MIN)

@@ -88,7 +88,8 @@ void log_print(const char *format, ...)
 	va_end(args);
 }
 
-void trace(unsigned kind, unsigned code, uint64_t a, uint64_t b) { (void)kind; (void)code; (void)a; (void)b; }
+uint64_t trace_kinds;
+void trace_event(unsigned kind, unsigned code, uint64_t a, uint64_t b) { (void)kind; (void)code; (void)a; (void)b; }
 void arch_trace_mask(uint64_t kinds) { (void)kinds; }
 void arch_reboot(void) { panic("reboot"); }
 void arch_irq_unmask(unsigned gsi) { (void)gsi; }
@@ -364,6 +365,14 @@ bool user_write(uint64_t to, const void *from, size_t n)
 			return false;
 	}
 	return true;
+}
+
+bool user_push_upcall(uint64_t sp, uint64_t info, uint64_t addr, uint64_t error, const uint64_t *state)
+{
+	struct exo_upcall f = { .info = info, .addr = addr, .error = error };
+
+	memcpy(&f.rip, state, 5 * sizeof f.rip);
+	return user_write(sp, &f, sizeof f);
 }
 
 /* Every store to a page table in use is checked, then the other CPUs get their chance. */

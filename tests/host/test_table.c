@@ -286,27 +286,28 @@ TEST(write_operations)
 	audit();
 }
 
-/* CAS's two items may lie in two of the chunks in which the kernel copies. */
+/* CAS's two items may lie in two of the chunks (of 128) in which the kernel copies. */
 TEST(write_across_chunks)
 {
 	uint32_t t[3] = { fresh(), fresh(), fresh() }, pfn = fresh();
 	struct result r;
 
 	map_tables(INIT_ROOT, 0x400000, t);
-	for (unsigned k = 0; k < 31; k++)
+	for (unsigned k = 0; k < 127; k++)
 		items()[k] = (struct exo_pt_item){ at(t[0], k, EXO_PT_SET), pte(pfn, RW) };
-	items()[31] = (struct exo_pt_item){ at(t[0], 31, EXO_PT_CAS), pte(pfn, RW) };
-	items()[32] = (struct exo_pt_item){ 0, 0 };
-	items()[33] = (struct exo_pt_item){ at(t[0], 33, EXO_PT_XCHG), pte(pfn, RW) };
-	r = write_items(34, 0, 0, 0);
+	items()[127] = (struct exo_pt_item){ at(t[0], 127, EXO_PT_CAS), pte(pfn, RW) };
+	items()[128] = (struct exo_pt_item){ 0, 0 };
+	items()[129] = (struct exo_pt_item){ at(t[0], 129, EXO_PT_XCHG), pte(pfn, RW) };
+	r = write_items(130, 0, 0, 0);
 	OK(r);
-	CHECK(r.value == 34 && frame_table[pfn].mapped == 33, "all done: %lu", r.value);
-	items()[40] = (struct exo_pt_item){ at(t[0], 40, EXO_PT_SET), pte(3, RW) };
-	for (unsigned k = 34; k < 40; k++)
+	CHECK(r.value == 130 && frame_table[pfn].mapped == 129, "all done: %lu", r.value);
+	items()[140] = (struct exo_pt_item){ at(t[0], 140, EXO_PT_SET), pte(3, RW) };
+	for (unsigned k = 130; k < 140; k++)
 		items()[k] = (struct exo_pt_item){ at(t[0], k, EXO_PT_SET), pte(pfn, RW) };
-	r = write_items(50, 0, 0, 0);
+	items()[127].val = items()[128].ptr = pt_get(t[0], 127);
+	r = write_items(150, 0, 0, 0);
 	IS(r, OWNER, 2);
-	CHECK(r.value == 40, "stopped at the bad one: %lu", r.value);
+	CHECK(r.value == 140, "stopped at the bad one: %lu", r.value);
 	for (unsigned k = 0; k < 5000; k++)
 		items()[k] = (struct exo_pt_item){ at(t[0], k % 512, EXO_PT_SET), pte(pfn, k & 1 ? RW : RO) };
 	r = write_items(5000, 0, 0, 0);
@@ -317,6 +318,44 @@ TEST(write_across_chunks)
 	r = write_items(BUDGET + 1, 0, 0, 0);
 	IS(r, AGAIN, 0);
 	CHECK(r.value == BUDGET - 1, "a pair is not torn: %lu", r.value);
+}
+
+static uint64_t random_entry(const uint32_t frames[8])
+{
+	uint64_t bits = model_random() & (EXO_PTE_P | EXO_PTE_W | EXO_PTE_A | EXO_PTE_NX | 0x200);
+
+	bits |= model_random() % 4 ? EXO_PTE_P | EXO_PTE_U : 0;
+	if (model_random() % 10 == 0)
+		bits |= 1ul << model_random() % 64;
+	return model_random() % 5 ? pte(frames[model_random() % 8], bits) : model_random() & 1 ? 0 : bits;
+}
+
+/* SET has a fast way of its own; it must decide as the long one, which XCHG takes. */
+TEST(write_fast_as_the_long_way)
+{
+	uint32_t t[2] = { fresh(), fresh() };
+	uint32_t frames[8] = { fresh(), fresh(), fresh(), fresh(), MODEL_RAM, 3, MODEL_FRAMES, 0 };
+
+	OK(retype(t[0], EXO_KIND_PT1));
+	OK(retype(t[1], EXO_KIND_PT1));
+	frames[4] = t[0];
+	OK(CALL4(DOMAIN_CTL, 0, EXO_DOM_PAGE, frames[3], 0));	/* a pinned one */
+	for (unsigned i = 0; i < 20000; i++) {
+		unsigned index = model_random() % 4;
+		uint64_t value = random_entry(frames), before = pt_get(t[0], index);
+		struct result fast, slow;
+
+		items()[0] = (struct exo_pt_item){ at(t[0], index, EXO_PT_SET), value };
+		fast = write_items(1, 0, 0, 0);
+		items()[0] = (struct exo_pt_item){ at(t[1], index, EXO_PT_XCHG), value };
+		slow = write_items(1, 0, 0, 0);
+		CHECK(fast.status == slow.status, "%lx over %lx: %lx, not %lx", value, before, fast.status,
+			slow.status);
+		CHECK(pt_get(t[0], index) == pt_get(t[1], index), "%lx over %lx: %lx, not %lx", value, before,
+			pt_get(t[0], index), pt_get(t[1], index));
+		if (i % 1000 == 0)
+			audit();
+	}
 }
 
 TEST(write_counts_by_the_entry)
