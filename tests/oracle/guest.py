@@ -1,11 +1,13 @@
 """Running a command on Debian's Linux in QEMU: archives, the machine, and the frames.
 
-Provides what linux-run, the POSIX runner and the bench share: a newc archive writer, the
-parser of the frames of docs/run-protocol.md, and the command line of the Linux machine.
-Leaves to others: fetching Debian's packages and building the root archive (both are inputs).
+Provides what linux-run, the POSIX runner and the bench share: the initramfs, the command line
+of the Linux machine, and the host's half of a session with tests/oracle/init.c. Archives and
+frames are those of ./virtue (tools/virtue). Leaves to others: fetching Debian's packages and
+building the root archive; both are inputs.
 """
 
 import binascii
+import glob
 import hashlib
 import os
 import select
@@ -16,6 +18,10 @@ import sys
 import time
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(REPO, "tools"))
+from virtue import frames, newc  # noqa: E402
+
 BUILD = os.environ.get("BUILD", os.path.join(REPO, "build"))
 NO_VERDICT, HANG = 123, 121
 
@@ -27,73 +33,7 @@ class Failure(Exception):
     """An input is missing or wrong; the text tells the user what to do."""
 
 
-# ---------------------------------------------------------------- archives
-
-class Archive:
-    """A newc cpio archive in memory: the format Linux and Virtue unpack over their root."""
-
-    def __init__(self):
-        self.parts = []
-        self.names = set()
-
-    def entry(self, name, mode, data=b"", mtime=0, rdev=(0, 0)):
-        name = name.strip("/")
-        parent = os.path.dirname(name)
-        if parent and parent not in self.names:
-            self.entry(parent, stat.S_IFDIR | 0o755)
-        if name in self.names and stat.S_ISDIR(mode):
-            return
-        self.names.add(name)
-        raw = name.encode() + b"\0"
-        fields = (len(self.parts) + 1, mode, 0, 0, 1, int(mtime), len(data), 0, 0, *rdev,
-                  len(raw), 0)
-        head = b"070701" + b"".join(b"%08X" % f for f in fields) + raw
-        self.parts.append(head + bytes(-len(head) % 4) + data + bytes(-len(data) % 4))
-
-    def file(self, name, data, mode=0o644):
-        self.entry(name, stat.S_IFREG | mode, data)
-
-    def tree(self, host):
-        """The files below a host folder, at their paths relative to it, owned by root."""
-        for folder, dirs, files in os.walk(host):
-            dirs.sort()
-            for item in sorted(dirs + files):
-                path = os.path.join(folder, item)
-                st = os.lstat(path)
-                data = b""
-                if stat.S_ISLNK(st.st_mode):
-                    data = os.readlink(path).encode()
-                elif stat.S_ISREG(st.st_mode):
-                    with open(path, "rb") as f:
-                        data = f.read()
-                elif not stat.S_ISDIR(st.st_mode):
-                    continue
-                self.entry(os.path.relpath(path, host), st.st_mode, data, st.st_mtime)
-
-    def bytes(self):
-        trailer = Archive()
-        trailer.entry("TRAILER!!!", 0)
-        body = b"".join(self.parts + trailer.parts)
-        return body + bytes(-len(body) % 512)
-
-
-# ---------------------------------------------------------------- frames
-
-class Frames:
-    """Splits a byte stream into frames (type, payload)."""
-
-    def __init__(self):
-        self.buffer = b""
-
-    def feed(self, data):
-        self.buffer += data
-        while len(self.buffer) >= 3:
-            kind, size = struct.unpack_from("<cH", self.buffer)
-            if len(self.buffer) < 3 + size:
-                return
-            yield kind, self.buffer[3:3 + size]
-            self.buffer = self.buffer[3 + size:]
-
+# ---------------------------------------------------------------- the session
 
 class Session:
     """Takes frames; hands stdout and stderr on, and gathers the status and the files."""
@@ -137,15 +77,12 @@ class Session:
 # ---------------------------------------------------------------- the Linux machine
 
 def linux_kernel():
-    """Path of Debian's vmlinuz: $VIRTUE_LINUX, or the newest below build/."""
+    """Path of Debian's vmlinuz: $VIRTUE_LINUX, or the fetched package's."""
     path = os.environ.get("VIRTUE_LINUX")
-    if path:
-        return path
-    found = []
-    for folder, _, names in os.walk(os.path.join(BUILD, "oracle", "linux")):
-        found += [os.path.join(folder, n) for n in names if n.startswith("vmlinuz-")]
+    found = [path] if path else glob.glob(
+        os.path.join(BUILD, "pkg", "linux-image-amd64", "boot", "vmlinuz-*"))
     if not found:
-        raise Failure("no Linux kernel below build/oracle/linux: run `make oracle`")
+        raise Failure("no Linux kernel: run `make posix-tests`")
     return max(found)
 
 
@@ -176,14 +113,14 @@ def read(path):
 
 def initramfs(files=(), trees=()):
     """Root archive + the oracle's init + host folders + single files, as one initramfs."""
-    extra = Archive()
+    extra = newc.Archive()
     for tree in trees:
-        extra.tree(tree)
-    extra.entry("dev/console", stat.S_IFCHR | 0o600, rdev=(5, 1))
-    extra.file("init", read(init_program()), 0o755)
+        extra.add_host_tree(tree)
+    extra.add("dev/console", stat.S_IFCHR | 0o600, device=(5, 1))
+    extra.add_file("init", read(init_program()), 0o755)
     for name, data in files:
-        extra.file(name, data)
-    return read(root_archive()) + extra.bytes()
+        extra.add_file(name, data)
+    return read(root_archive()) + extra.pack()
 
 
 def qemu_linux(initrd, cpus=1, mem="512M", icount=None, append="", serials=(), cpu="max"):
@@ -206,7 +143,7 @@ def stop(process):
 
 def session_run(words, session, timeout):
     """Runs QEMU, whose stdout is COM2, until the bye frame. Returns the run's status."""
-    frames = Frames()
+    splitter = frames.Splitter()
     deadline = time.monotonic() + timeout
     process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     fd = process.stdout.fileno()
@@ -220,7 +157,7 @@ def session_run(words, session, timeout):
             data = os.read(fd, 65536)
             if not data:
                 return NO_VERDICT
-            for frame in frames.feed(data):
+            for frame in splitter.feed(data):
                 session.take(*frame)
     finally:
         stop(process)

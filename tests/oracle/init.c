@@ -266,6 +266,7 @@ int main(void)
 	port_open();
 	if (pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0)
 		die("pipe");
+	frame_send('R', "VIRTUE 1", 8);
 	pid = command_start(out[1], err[1]);
 	close(out[1]);
 	close(err[1]);

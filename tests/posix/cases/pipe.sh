@@ -12,7 +12,7 @@ yes abcdefghij | head -n 300000 | wc -c
 #@ megabytes-through-many slow
 dd if=/dev/zero bs=1M count=4 2>/dev/null | cat | cat | cat | gzip -1 | gunzip | md5sum
 #@ odd-block-sizes
-dd if=/dev/zero bs=1000003 count=1 2>/dev/null | tr '\0' a | dd bs=777 2>/dev/null | dd obs=12345 2>/dev/null | cksum
+dd if=/dev/zero bs=1000003 count=1 2>/dev/null | tr '\0' a | dd bs=777 2>/dev/null | dd obs=12345 2>/dev/null | md5sum
 #@ sigpipe-yes
 yes | head -n 1; (yes; echo "yes st $?" >&2) | true
 #@ sigpipe-status

@@ -49,7 +49,7 @@ chmod +x s; printf 'The cat and the dog and the bird.\nAnd THE end' | ./s 2
 #@ make-like
 mkdir src; for f in a b c; do echo "$f source" >src/$f.c; done
 build() { for s in src/*.c; do o=${s%.c}.o; if [ ! -e $o ] || [ $s -nt $o ]; then echo "CC $s"; tr a-z A-Z <$s >$o; fi; done; cat src/*.o | md5sum; }
-build; build; touch -d '2030-01-01' src/b.c; build
+build; build; touch -d '2030-01-01 00:00:00' src/b.c; build
 #@ log-rotate
 i=0; while [ $i -lt 5 ]; do echo "log $i" >log; for n in 3 2 1; do [ -e log.$n ] && mv log.$n log.$((n+1)); done; mv log log.1; i=$((i+1)); done; for f in log.*; do echo "$f $(cat $f)"; done
 #@ producer-consumer
