@@ -51,7 +51,8 @@ uint64_t call_context_create(struct call *c)
 	struct slot cap = {
 		.type = EXO_T_CONTEXT, .rights = EXO_R_GRANT | EXO_R_CONTROL | EXO_R_YIELD, .aux = object,
 	};
-	if ((status = cap_slot_check(current_domain(), &c->r9, 6)))
+	uint64_t slot = c->r9;
+	if ((status = cap_slot_check(current_domain(), &slot, 6)))
 		return status;
 	struct context *x = frame_object_take(object);
 	frame_pin(control);
@@ -67,7 +68,7 @@ uint64_t call_context_create(struct call *c)
 	arch_context_reset(x);
 	context_control(x)->number = x->id;
 	link_to_domain(d, x);
-	return cap_insert(current_domain(), c->r9, 6, &cap, NULL, &c->rdx);
+	return cap_insert(current_domain(), slot, 6, &cap, NULL, &c->rdx);
 }
 
 bool context_destroy(struct context *x)

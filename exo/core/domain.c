@@ -67,8 +67,8 @@ uint64_t call_domain_create(struct call *c)
 {
 	struct domain *self = current_domain(), *d;
 	struct slot cap = { .type = EXO_T_DOMAIN, .rights = DOMAIN_RIGHTS, .aux = c->rsi };
-	uint64_t object = c->rsi, table = c->rdx;
-	uint64_t status = cap_slot_check(self, &c->rdi, 1);
+	uint64_t slot = c->rdi, object = c->rsi, table = c->rdx;
+	uint64_t status = cap_slot_check(self, &slot, 1);
 
 	if (status || (status = frame_object_check(self, object, 2)) ||
 	    (status = frame_object_check(self, table, 3)))
@@ -79,7 +79,7 @@ uint64_t call_domain_create(struct call *c)
 		return FAIL(ARG, 2);
 	d = domain_make(object, table, self);
 	cap.aux = d->id;
-	return cap_insert(self, c->rdi, 1, &cap, NULL, &c->rdx);
+	return cap_insert(self, slot, 1, &cap, NULL, &c->rdx);
 }
 
 /* ---- domain_ctl --------------------------------------------------------- */
