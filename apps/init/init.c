@@ -9,11 +9,29 @@
 VIRTUE_NOTE("bare");
 
 #define EVENT_ENDED	16		/* the session's watch */
+#define EVENT_MORE	17		/* it asks for more of what it was promised */
 
 static struct exo_start *machine;
 static struct elf_image session_elf;
 
+/* What the session may still have: the extents in `promise`; all before (next, used) is given. */
+static struct frames_promise *promise;
+static uint64_t promise_pfn;
+static uint32_t next, used;
+
 static uint64_t pages(uint64_t bytes) { return (bytes + EXO_PAGE_SIZE - 1) / EXO_PAGE_SIZE; }
+
+static uint64_t must(const char *what, struct exo_result r)
+{
+	if (r.status)
+		domain_fail("init: %s: %s (argument %lu)", what, exo_status_name(r.status), EXO_AT(r.status));
+	return r.value;
+}
+
+static uint64_t event(unsigned bit)
+{
+	return must("event", exo_event_create(EXO_SLOT_ANY, 0, 1ul << bit));
+}
 
 /* ---- memory ----------------------------------------------------------------------------- */
 
@@ -37,6 +55,50 @@ static void divide_frames(struct exo_start *s)
 	uint64_t status = frames_init(&own, false);
 	if (status)
 		domain_fail("init: memory: %s", exo_status_name(status));
+}
+
+/* The first frames of the quota go into `first`, the others are promised. */
+static unsigned promise_rest(struct exo_start_extent *first)
+{
+	uint64_t missing = POLICY_FIRST;
+	unsigned n = 0, i = 0;
+	if (!(promise = page_new(&promise_pfn)))
+		domain_fail("init: no memory for the promise");
+	for (; i < machine->extents && missing; i++) {
+		struct exo_start_extent *e = &machine->extent[i];
+		uint64_t part = e->count < missing ? e->count : missing;
+		first[n++] = (struct exo_start_extent){ e->pfn, part };
+		e->pfn += part;
+		e->count -= part;
+		missing -= part;
+		if (e->count)
+			break;
+	}
+	for (; i < machine->extents; i++)
+		if (machine->extent[i].count) {
+			promise->extent[promise->extents++] = machine->extent[i];
+			promise->total += machine->extent[i].count;
+		}
+	return n;
+}
+
+static void give_more(uint64_t domain)
+{
+	uint64_t missing = POLICY_MORE;
+	while (missing && next < promise->extents) {
+		const struct exo_start_extent *e = &promise->extent[next];
+		uint64_t part = e->count - used < missing ? e->count - used : missing, done;
+		uint64_t status = exo_give_all(0, domain, (uint64_t)e->pfn + used, part, &done);
+		__atomic_store_n(&promise->given, promise->given + done, __ATOMIC_RELEASE);
+		if (status)
+			return;			/* it is ending */
+		missing -= part;
+		used += part;
+		if (used == e->count) {
+			next++;
+			used = 0;
+		}
+	}
 }
 
 /* ---- the session ------------------------------------------------------------------------- */
@@ -92,36 +154,46 @@ static unsigned session_caps(struct spawn_cap *out, unsigned max)
 	return n;
 }
 
-/* The session's first context gets a slot of CPU 0; it binds its others itself. */
+/* The session's first context gets a slot of CPU 0, and binds its others itself; the last slot is
+ * ours. */
 static void give_time(uint64_t context)
 {
+	struct exo_cap_info info;
 	uint64_t slices = start_cap_at(machine, CAP_SLICE, 0);
-	uint64_t status = exo_slice_ctl(slices, 0, POLICY_SLICE_NS, context).status;
-	if (status)
-		log_line("init: slice: %s", exo_status_name(status));
+	must("slices", exo_cap_info(0, slices, &info));
+	must("slice", exo_slice_ctl(slices, 0, POLICY_SLICE_NS, context));
+	must("own slice", exo_slice_ctl(slices, info.count - 1, POLICY_OWN_NS, start_cap(machine, CAP_CONTEXT)));
+}
+
+/* The page of the promise, and the event to ask by. */
+static void promise_caps(struct spawn_cap *out)
+{
+	uint64_t loan = must("promise", exo_frame_lend(0, EXO_SLOT_ANY, promise_pfn, 1,
+		EXO_R_READ | EXO_R_GRANT));
+	out[0] = (struct spawn_cap){ CAP_MEMORY, loan, EXO_R_READ, 0, 0 };
+	out[1] = (struct spawn_cap){ CAP_MEMORY_MORE, event(EVENT_MORE), EXO_R_SIGNAL, 0, 0 };
 }
 
 static void session_start(struct spawn *s)
 {
 	static struct spawn_cap caps[EXO_START_CAPS];
+	static struct exo_start_extent first[EXO_START_EXTENTS];
+	unsigned extents = promise_rest(first);
+	unsigned n = session_caps(caps, ARRAY_LEN(caps) - 2);
+	promise_caps(caps + n);
 	*s = (struct spawn){
-		.elf = &session_elf, .quota = machine->extent, .quota_extents = machine->extents,
+		.elf = &session_elf, .quota = first, .quota_extents = extents,
 		.object = frame_take(), .table = frame_take(), .caps = caps,
-		.cap_count = session_caps(caps, ARRAY_LEN(caps)), .modules = machine->module,
+		.cap_count = n + 2, .modules = machine->module,
 		.module_count = machine->modules, .cmdline = machine->cmdline,
 		.acpi_pm1a = machine->acpi_pm1a, .acpi_s5 = machine->acpi_s5, .stack_pages = 16,
 	};
 	if (!spawn_create(s))
 		domain_fail("init: session: %s: %s (argument %lu)", s->error, exo_status_name(s->status),
 			EXO_AT(s->status));
-	struct exo_result event = exo_event_create(EXO_SLOT_ANY, 0, 1ul << EVENT_ENDED);
-	uint64_t status = event.status ? event.status :
-		exo_domain_ctl(s->domain, EXO_DOM_WATCH, event.value, 1ul << EVENT_ENDED).status;
-	if (status)
-		domain_fail("init: watch: %s", exo_status_name(status));
+	must("watch", exo_domain_ctl(s->domain, EXO_DOM_WATCH, event(EVENT_ENDED), 1ul << EVENT_ENDED));
 	give_time(s->context);
-	if ((status = spawn_start(s)))
-		domain_fail("init: start: %s", exo_status_name(status));
+	must("start", (struct exo_result){ spawn_start(s), 0 });
 }
 
 /* ---- the end ------------------------------------------------------------------------------ */
@@ -132,12 +204,29 @@ static void to_log(void *arg, const char *text)
 	log_line("%s", text);
 }
 
+static volatile bool asked;
+
+static void on_event(struct upcall_regs *r, uint64_t bits)
+{
+	(void)r;
+	if (bits & 1ul << EVENT_MORE)
+		asked = true;
+}
+
+/* Masked between the look and the wait: no event falls in between. */
 static void session_wait(uint64_t domain)
 {
 	struct exo_domain_info info;
+	upcall_mask(upcall_first);
 	while (!exo_domain_info(domain, &info).status &&
-	       (info.state == EXO_DS_ACTIVE || info.state == EXO_DS_STOPPED))
+	       (info.state == EXO_DS_ACTIVE || info.state == EXO_DS_STOPPED)) {
+		if (asked)
+			give_more(domain);
+		asked = false;
 		exo_wait(NULL, EXO_FOREVER, EXO_WAIT_UNMASK);
+		upcall_mask(upcall_first);
+	}
+	upcall_unmask(upcall_first);
 	log_line("init: the session has ended");
 	death_report(domain, &session_elf, to_log, NULL);
 }
@@ -157,9 +246,11 @@ static _Noreturn void power_off(void)
 
 int main(struct exo_start *s)
 {
+	static const struct upcall_handlers handlers = { .event = on_event };
 	struct spawn session;
 	char name[16];
 	machine = s;
+	upcall_set(&handlers);
 	divide_frames(s);
 	if (start_option(s, "session", name, sizeof name) <= 0)
 		text_copy(name, "posix", sizeof name);

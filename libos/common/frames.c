@@ -6,11 +6,13 @@
 #include "libos/common/frames.h"
 #include "libos/common/lock.h"
 #include "libos/common/pt.h"
+#include "libos/common/start.h"
 #include "libos/common/text.h"
 
 #define PER_REGION	512u
 #define STATIC_REGIONS	16
 #define POOL_MAX	256
+#define LOW_WATER	4096u	/* with fewer frames left, promised ones are asked for */
 #define POOL_KEEP	4	/* tables kept for splitting regions: what refilling needs itself */
 
 enum region_map { COLD, SMALL, LARGE };
@@ -30,10 +32,19 @@ static unsigned hint[3];		/* by map: below it no region of that kind has a free 
 static uint32_t pool[POOL_MAX];		/* zeroed, read-only frames */
 static unsigned pool_n;
 static struct lock lock;
+static struct {
+	const volatile struct frames_promise *page;	/* NULL: nothing is promised */
+	uint64_t pfn, cap, event, bits;
+	uint64_t taken;			/* of what it says is given */
+	uint32_t extent, used;		/* the next frame to take */
+	bool asked;
+} promise;
 
 bool physmap_on(void) { return windowed; }
-uint64_t frames_left(void) { return left; }
-uint64_t frames_owned(void) { return owned; }
+
+static uint64_t promised(void) { return promise.page ? promise.page->total - promise.taken : 0; }
+uint64_t frames_left(void) { return left + promised(); }
+uint64_t frames_owned(void) { return owned + promised(); }
 
 /* ---- regions --------------------------------------------------------------------- */
 
@@ -164,6 +175,40 @@ static bool warm(struct region *r)
 	return whole || window_split(r);
 }
 
+/* ---- frames that were promised --------------------------------------------------------- */
+
+static bool put_one(uint64_t pfn);
+
+static void promise_take(uint64_t given)
+{
+	for (; promise.taken < given; promise.taken++, promise.used++) {
+		while (promise.used == promise.page->extent[promise.extent].count) {
+			promise.extent++;
+			promise.used = 0;
+		}
+		put_one((uint64_t)promise.page->extent[promise.extent].pfn + promise.used);
+		owned++;
+	}
+	promise.asked = false;
+}
+
+/* Asks for promised frames if few are left; with `must`, waits for them.  True: some came. */
+static bool supply(bool must)
+{
+	if ((!must && left > LOW_WATER) || !promised())
+		return false;
+	if (!promise.asked)
+		exo_event_signal(promise.event, promise.bits);
+	promise.asked = true;
+	while (promise.page->given <= promise.taken) {
+		if (!must)
+			return false;
+		exo_yield(0);
+	}
+	promise_take(promise.page->given);
+	return true;
+}
+
 /* ---- the pool of frames for tables ------------------------------------------------ */
 
 /* A batch of data frames becomes read-only and zero, with one flush. */
@@ -207,8 +252,10 @@ uint64_t table_alloc(void)
 {
 	uint64_t pfn = 0;
 	lock_take(&lock);
-	if (windowed && pool_n <= POOL_KEEP)
+	if (windowed && pool_n <= POOL_KEEP) {
+		supply(!left);
 		pool_refill();
+	}
 	if (windowed ? pool_n > POOL_KEEP : pool_n)
 		pfn = pool[--pool_n];
 	else if (!windowed)
@@ -248,8 +295,11 @@ static struct region *data_region(void)
 
 uint64_t frame_alloc(void)
 {
+	struct region *r;
 	lock_take(&lock);
-	struct region *r = data_region();
+	supply(false);
+	while (!(r = data_region()) && supply(true))
+		;
 	uint64_t pfn = r ? take_one(r) : 0;
 	lock_release(&lock);
 	return pfn;
@@ -299,12 +349,14 @@ uint64_t frame_alloc_run(unsigned count)
 	if (!count || count > PER_REGION)
 		return 0;
 	lock_take(&lock);
-	for (unsigned i = 0; !pfn && i < regions; i++)
-		if (!windowed || region[i].map != COLD)
-			pfn = take_run(&region[i], count);
-	for (unsigned i = 0; !pfn && i < regions; i++)
-		if (region[i].map == COLD && region[i].free >= count && warm(&region[i]))
-			pfn = take_run(&region[i], count);
+	do {
+		for (unsigned i = 0; !pfn && i < regions; i++)
+			if (!windowed || region[i].map != COLD)
+				pfn = take_run(&region[i], count);
+		for (unsigned i = 0; !pfn && i < regions; i++)
+			if (region[i].map == COLD && region[i].free >= count && warm(&region[i]))
+				pfn = take_run(&region[i], count);
+	} while (!pfn && supply(true));
 	lock_release(&lock);
 	return pfn;
 }
@@ -329,9 +381,10 @@ static struct region *cold_region(void)
 
 static uint64_t take_unmapped(void)
 {
-	struct region *r = cold_region();
-	if (!r)
-		return 0;
+	struct region *r;
+	while (!(r = cold_region()))
+		if (!supply(true))
+			return 0;
 	uint64_t pfn = take_one(r);
 	if (r->map != SMALL || !window_set(r, pfn % PER_REGION, 1, 0))
 		return pfn;
@@ -396,6 +449,38 @@ bool frames_put(uint64_t pfn, uint64_t count)
 
 struct early { uint64_t pfn, tables, array, regions; };
 
+/* What is promised, copied out of the loan: nothing is mapped yet. */
+static void promise_read(const struct exo_start *s, struct frames_promise *p)
+{
+	struct exo_cap_info info;
+	uint64_t cap = start_cap(s, CAP_MEMORY);
+	p->extents = p->total = 0;
+	if (!cap || exo_cap_info(0, cap, &info).status ||
+	    !pt_peek(info.base << EXO_PAGE_SHIFT, p, sizeof *p, cap))
+		return;
+	promise.cap = cap;
+	promise.pfn = info.base;
+	promise.event = start_cap(s, CAP_MEMORY_MORE);
+	promise.bits = exo_cap_info(0, promise.event, &info).status ? 0 : info.base;
+}
+
+/* Regions for it, and its page where we can look at it; the physmap's tables can be made now. */
+static uint64_t promise_accept(const struct frames_promise *p)
+{
+	uint64_t va, status;
+	if (!p->extents)
+		return EXO_OK;
+	for (unsigned i = 0; i < p->extents; i++)
+		for (uint64_t n = p->extent[i].pfn / PER_REGION; n <= (p->extent[i].pfn + p->extent[i].count - 1) / PER_REGION; n++)
+			region_get(n);
+	if (!(va = pt_window(1)))
+		return EXO_LIMIT;
+	status = pt_map(root, va, promise.pfn, 1, PTE_RO, promise.cap);
+	if (!status)
+		promise.page = (const volatile struct frames_promise *)va;
+	return status;
+}
+
 static uint64_t extent_regions(const struct exo_start_extent *e)
 {
 	return e->count ? (e->pfn + e->count - 1) / PER_REGION - e->pfn / PER_REGION + 1 : 0;
@@ -403,7 +488,7 @@ static uint64_t extent_regions(const struct exo_start_extent *e)
 
 /* How many frames the physmap needs before the allocator works: its tables, at worst, and the
  * array of regions.  They are the last frames of the largest extent. */
-static bool early_plan(const struct exo_start *s, struct early *e)
+static bool early_plan(const struct exo_start *s, const struct frames_promise *p, struct early *e)
 {
 	const struct exo_start_extent *largest = &s->extent[0];
 	uint64_t n = 0;
@@ -414,6 +499,10 @@ static bool early_plan(const struct exo_start *s, struct early *e)
 		e->tables += 2 + extent_regions(x) / PER_REGION + 2;
 		if (x->count > largest->count)
 			largest = x;
+	}
+	for (unsigned i = 0; i < p->extents; i++) {
+		n += extent_regions(&p->extent[i]);
+		e->tables += extent_regions(&p->extent[i]) / PER_REGION + 2;
 	}
 	e->regions = n;
 	e->array = (n * sizeof(struct region) + EXO_PAGE_SIZE - 1) / EXO_PAGE_SIZE;
@@ -456,6 +545,11 @@ static uint64_t show_below(uint64_t pfn, unsigned level)
 	return status;
 }
 
+static bool holds_early(const struct region *r, const struct early *e)
+{
+	return region_pfn(r) + PER_REGION > e->pfn && region_pfn(r) < e->pfn + e->tables + e->array;
+}
+
 /* The window's own tables lie in the early frames and are shown with them. */
 static uint64_t show_all(const struct early *e)
 {
@@ -468,6 +562,8 @@ static uint64_t show_all(const struct early *e)
 			status = window_large(r, true);
 			continue;
 		}
+		if (!r->free && !holds_early(r, e))
+			continue;		/* promised only */
 		for (unsigned bit = 0; !status && bit < PER_REGION; bit++)
 			if (is_free(r, bit))
 				status = pt_map(root, window_va(r) + bit * EXO_PAGE_SIZE,
@@ -484,7 +580,9 @@ static uint64_t show_all(const struct early *e)
 static uint64_t physmap_start(const struct exo_start *s)
 {
 	struct early e;
-	if (!early_plan(s, &e))
+	struct frames_promise more;
+	promise_read(s, &more);
+	if (!early_plan(s, &more, &e))
 		return EXO_LIMIT;
 	uint64_t status = exo_copy_all(0, e.pfn << EXO_PAGE_SHIFT, 0, ~0ul,
 		(e.tables + e.array) << EXO_PAGE_SHIFT, 0);
@@ -498,7 +596,9 @@ static uint64_t physmap_start(const struct exo_start *s)
 	region = physmap_page(array);
 	regions_max = e.array * EXO_PAGE_SIZE / sizeof *region;
 	add_extents(s, &e);
-	status = show_all(&e);
+	status = promise_accept(&more);
+	if (!status)
+		status = show_all(&e);
 	windowed = !status;
 	hint[COLD] = hint[SMALL] = hint[LARGE] = 0;
 	return status;

@@ -26,6 +26,16 @@
 #define PHYSMAP_BASE	(EXO_MONITOR_BASE + 0x8000000000ul)
 #define TABLE_BATCH	64
 
+/* A domain may be promised more frames than it starts with: giving a frame zeroes it, and a machine's
+ * whole memory takes seconds.  Its creator lends it this page (CAP_MEMORY, read-only) and an event
+ * (CAP_MEMORY_MORE) to ask by; the allocator asks when little is left, and waits when nothing is.
+ * Only with the physmap. */
+struct frames_promise {
+	uint64_t given, total;		/* frames: so far, in the order of the extents; in all */
+	uint64_t extents;
+	struct exo_start_extent extent[EXO_START_EXTENTS];
+};
+
 /* Takes over the frames of the start page's extents.  Returns a status; on failure nothing
  * can be allocated. */
 uint64_t frames_init(const struct exo_start *s, bool physmap);
@@ -46,8 +56,8 @@ void frame_free(uint64_t pfn);
 /* count <= 512 adjacent frames within a region, not zeroed; the first, or 0. */
 uint64_t frame_alloc_run(unsigned count);
 void frame_free_run(uint64_t pfn, unsigned count);
-uint64_t frames_left(void);		/* that could be allocated */
-uint64_t frames_owned(void);		/* taken over in all, allocated or not */
+uint64_t frames_left(void);		/* that could be allocated, promised ones included */
+uint64_t frames_owned(void);		/* taken over or promised in all, allocated or not */
 
 /* Frames that no window shows: to give away, lend or turn into objects.  Adjacent as far as
  * possible: fills out[], at most max extents; returns how many frames it got (count or fewer). */

@@ -39,6 +39,17 @@ uint64_t pt_window(unsigned n)
 	return va;
 }
 
+bool pt_peek(uint64_t phys, void *to, size_t n, uint64_t cap)
+{
+	for (size_t at = 0, part; at < n; at += part) {
+		part = n - at < EXO_PAGE_SIZE - SCRATCH ? n - at : EXO_PAGE_SIZE - SCRATCH;
+		if (exo_frame_copy(0, scratch_phys, 0, phys + at, part, cap).status)
+			return false;
+		memcpy((uint8_t *)to + at, (const void *)scratch, part);
+	}
+	return true;
+}
+
 uint64_t pt_read(uint64_t entry)
 {
 	if (physmap_on())

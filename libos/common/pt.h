@@ -28,6 +28,9 @@ static inline unsigned pt_index(uint64_t va, unsigned level)
 {
 	return va >> (EXO_PAGE_SHIFT + 9 * (level - 1)) & 511;
 }
+/* Reads up to a page's bytes by physical address, without mapping them: own frames, or those of a
+ * loan (cap).  Slow: for a domain's first steps. */
+bool pt_peek(uint64_t phys, void *to, size_t n, uint64_t cap);
 /* An entry's value, by its physical address. */
 uint64_t pt_read(uint64_t entry);
 /* Physical address of va's entry at `level`; 0: a table above is missing, or a large page is
