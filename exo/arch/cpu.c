@@ -213,7 +213,8 @@ void cpu_init(struct cpu_arch *c)
 	WRITE_CR(4, cpu_cr4);
 	__asm__ volatile("lgdt %0\n"
 		"push %1\n lea 1f(%%rip), %%rax\n push %%rax\n lretq\n"
-		"1: mov %2, %%ss\n mov %3, %%ds\n mov %3, %%es\n mov %3, %%fs\n mov %3, %%gs\n ltr %4"
+		"1: mov %2, %%ss\n mov %3, %%ds\n mov %3, %%es\n mov %3, %%fs\n mov %3, %%gs\n ltr %4\n"
+		"lldt %w3"	/* reset leaves an LDT at address 0, where user code can write gates */
 		: : "m"(p), "i"(KERNEL_CS), "r"(KERNEL_DS), "r"(0), "r"((uint16_t)TSS_SEL) : "rax", "memory");
 	for (unsigned i = 0; i < 4; i++)
 		idt[ist_vectors[i]].ist = i + 1;

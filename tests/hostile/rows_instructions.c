@@ -103,7 +103,8 @@ static uint64_t int_all(void)
 	uint8_t *code = code_page(TEST_VA);
 	EXPECT(code);
 	memcpy(code, icebp, sizeof icebp);
-	EXPECT(try_bytes(code) == DB);
+	uint64_t vector = try_bytes(code);
+	EXPECT(vector == DB || vector == UD);	/* TCG knows it as invalid */
 	memcpy(code, int3, sizeof int3);
 	EXPECT(try_bytes(code) == BP);
 	return 0;
@@ -218,6 +219,32 @@ static uint64_t ldt_iopl(void)
 	return 0;
 }
 
+/* A processor's LDTR is reset to address 0: with a page there, descriptors and gates of one's own
+ * making.  There must be no LDT. */
+static uint64_t ldt_forged(void)
+{
+	static const uint8_t load_ds[] = { 0x8e, 0xdf, 0xc3 }, far_call[] = { 0xff, 0x1f, 0xc3 };
+	uint8_t *code = code_page(TEST_VA);
+	EXPECT(code && page_at(0, PTE_RWX));
+	volatile uint64_t *ldt = (volatile uint64_t *)(TEST_VA - TEST_VA);
+	__asm__("" : "+r"(ldt));
+	for (unsigned i = 0; i < 64; i += 2) {
+		ldt[i] = 0x00cff2000000ffff;			/* data */
+		ldt[i + 1] = 0x0000ec0000100000 | TEST_VA >> 16 << 48;	/* call gate to ring 0 */
+	}
+	for (unsigned selector = 7; selector < 512; selector += 8) {
+		struct { uint32_t offset; uint16_t selector; } to = { 0, selector };
+		uint64_t vector;
+		memcpy(code, load_ds, sizeof load_ds);
+		vector = try_call((void (*)(void *))code, (void *)(uint64_t)selector);
+		EXPECT(vector == GP);
+		memcpy(code, far_call, sizeof far_call);
+		vector = try_call((void (*)(void *))code, &to);
+		EXPECT(vector == GP);
+	}
+	return 0;
+}
+
 struct iret_frame { uint64_t rip, cs, rflags, rsp, ss; };
 
 static uint64_t iret_bad(void)
@@ -307,6 +334,7 @@ const struct row instruction_rows[] = {
 	{ "single-step", single_step, EXITS, 1, NULL },
 	{ "mov-ss", mov_ss, EXITS, 1, NULL },
 	{ "ldt-iopl", ldt_iopl, EXITS, 1, NULL },
+	{ "ldt-forged", ldt_forged, EXITS, 1, NULL },
 	{ "iret-bad", iret_bad, EXITS, 1, NULL },
 	{ "resume-bad", resume_bad, EXITS, 1, NULL },
 	{ "compat-calls", compat_calls, EXITS, 1, NULL },
