@@ -16,67 +16,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(TOP, "tools"))
 
+import support  # noqa: E402
+from support import ALL_BYTES, BUILD, TOP, Wrong, case, command, expect, expect_complaint, \
+    expect_result, virtue  # noqa: E402
 from virtue import frames, newc  # noqa: E402
-
-BUILD = os.path.abspath(os.environ.get("BUILD") or os.path.join(TOP, "build"))
-ISO = os.path.join(BUILD, "tests", "harness", "fake.iso")
-ALL_BYTES = bytes(range(256))
-CASES = {}
-
-
-class Wrong(Exception):
-    """What a case found."""
-
-
-def case(function):
-    CASES[function.__name__] = function
-    return function
-
-
-def command(*options, script=None, boot="direct"):
-    words = [os.path.join(TOP, "virtue"), "run", "--iso", ISO, "--log", "run.log"]
-    words += ["--boot", boot] if boot else []
-    words += options
-    return words + (["--", script] if script is not None else [])
-
-
-def virtue(*options, script=None, boot="direct", stdin=b"", **more):
-    if isinstance(stdin, bytes):
-        more["input"] = stdin
-    else:
-        more["stdin"] = stdin
-    return subprocess.run(command(*options, script=script, boot=boot), capture_output=True,
-                          timeout=100, **more)
-
-
-def expect(what, got, wanted):
-    if got != wanted:
-        raise Wrong(f"{what} is {got!r:.300}, not {wanted!r:.300}")
-
-
-def expect_result(result, status, out=b"", err=b""):
-    expect("stderr", result.stderr, err)
-    expect("stdout", result.stdout, out)
-    expect("status", result.returncode, status)
-
-
-def expect_complaint(result, status, *parts):
-    """One `virtue:` line with all these parts, and nothing else."""
-    expect("status", result.returncode, status)
-    lines = result.stderr.decode().splitlines()
-    if len(lines) != 1 or not lines[0].startswith("virtue: "):
-        raise Wrong(f"stderr is {result.stderr!r}, not one virtue: line")
-    for part in parts:
-        if part not in lines[0]:
-            raise Wrong(f"{lines[0]!r} doesn't say {part!r}")
-
 
 # Statuses
 
@@ -356,8 +303,7 @@ def killed_takes_qemu_along():
     process.kill()
     process.communicate(timeout=30)
     _expect_gone(qemu)
-    shutil.rmtree(BUILD_HERE)
-    make_build_folder()
+    support.empty_build_folder()
 
 
 # Terminal
@@ -536,41 +482,7 @@ def runner_judges():
 @case
 def leaves_no_files():
     virtue(script="out x")
-    expect("files", os.listdir(BUILD_HERE), ["direct.elf"])
+    expect("files", os.listdir(support.settings["build"]), ["direct.elf"])
 
 
-BUILD_HERE = None
-
-
-def make_build_folder():
-    os.mkdir(BUILD_HERE)
-    os.symlink(os.path.join(BUILD, "direct.elf"), os.path.join(BUILD_HERE, "direct.elf"))
-
-
-def run(name):
-    """Runs a case in an empty folder, with a build folder that only has the direct loader."""
-    global BUILD_HERE
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        BUILD_HERE = os.path.join(tempfile.mkdtemp(), "build")
-        make_build_folder()
-        os.environ["BUILD"] = BUILD_HERE
-        try:
-            CASES[name]()
-            print(f"ok {name}", flush=True)
-            return True
-        except (Wrong, subprocess.SubprocessError, OSError) as error:
-            print(f"FAIL {name}: {error}", flush=True)
-            return False
-        finally:
-            os.chdir("/")
-            shutil.rmtree(os.path.dirname(BUILD_HERE))
-
-
-def main():
-    names = sys.argv[1:] or list(CASES)
-    failed = [name for name in names if not run(name)]
-    return 1 if failed else 0
-
-
-sys.exit(main())
+sys.exit(support.main(os.path.join(BUILD, "tests", "harness", "fake.iso")))
