@@ -40,6 +40,27 @@ static void put_back(struct child *c)
 	frames_put(c->s.table, 1);
 }
 
+/* Domains that we made ourselves, by capability index. */
+#define KNOWN	(2 + PEERS)
+static uint64_t made[KNOWN];
+
+static bool known(uint64_t index)
+{
+	for (unsigned i = 0; i < KNOWN; i++)
+		if (made[i] == index)
+			return true;
+	return false;
+}
+
+static void know(uint64_t from, uint64_t to)
+{
+	for (unsigned i = 0; i < KNOWN; i++)
+		if (made[i] == from) {
+			made[i] = to;
+			return;
+		}
+}
+
 const char *child_make(struct child *c, const char *row, uint64_t number, unsigned cpu)
 {
 	static struct spawn_cap caps[4];
@@ -65,15 +86,39 @@ const char *child_make(struct child *c, const char *row, uint64_t number, unsign
 		put_back(c);
 		return c->s.error ? c->s.error : "no memory for a child";
 	}
+	know(0, EXO_CAP_INDEX(c->s.domain));
 	uint64_t status = exo_domain_ctl(c->s.domain, EXO_DOM_WATCH, event, 1ul << EVENT_ENDED).status;
 	return status ? "watch" : NULL;
+}
+
+/* A domain that dies leaves its children to us; they may need more slots than we have. */
+static uint64_t end_with_heirs(uint64_t domain, uint64_t *returned)
+{
+	static uint64_t slots = 128;
+	struct exo_cap_info info;
+	uint64_t status;
+	while (EXO_CODE(status = exo_destroy_all(domain, returned)) == EXO_LIMIT) {
+		struct exo_result r = exo_cap_grow(0, frame_take());
+		if (r.status)
+			return r.status;
+		slots = r.value;
+	}
+	if (!status)
+		status = exo_delete_all(0, domain);
+	for (uint64_t i = 1; i < slots && !status; i++)
+		if (!exo_cap_info(0, i, &info).status && info.type == EXO_T_DOMAIN && !known(i))
+			status = spawn_destroy(i, NULL);
+	return status;
 }
 
 /* Its end: what it held is ours again, to the last frame. */
 const char *child_end(struct child *c, bool exact)
 {
 	static char text[96];
-	uint64_t returned = 0, status = spawn_destroy(c->s.domain, &returned), now = own_frames();
+	uint64_t returned = 0, status, now;
+	know(EXO_CAP_INDEX(c->s.domain), 0);
+	status = end_with_heirs(c->s.domain, &returned);
+	now = own_frames();
 	if (status) {
 		snprintf(text, sizeof text, "destroy: %s", exo_status_text(status));
 		return text;
@@ -221,17 +266,17 @@ const char *storm_of_peers(void)
 	static struct child c[PEERS];
 	const char *why = NULL, *end;
 	uint64_t before = own_frames();
-	unsigned made = 0;
-	while (made < PEERS && !(why = child_make(&c[made], "peers", made + 1, made % machine->cpus)))
-		made++;
+	unsigned n = 0;
+	while (n < PEERS && !(why = child_make(&c[n], "peers", n + 1, n % machine->cpus)))
+		n++;
 	if (!why && !(why = peers_meet(c))) {
 		for (unsigned i = 0; i < PEERS; i++)
 			spawn_start(&c[i].s);
 		tester_sleep(3 * RUN_TIME);
 		why = neighbour_check();
 	}
-	while (made)
-		if ((end = child_end(&c[--made], false)) && !why)
+	while (n)
+		if ((end = child_end(&c[--n], false)) && !why)
 			why = end;
 	return why ? why : own_frames() != before ? "frames are missing" : NULL;
 }
