@@ -100,6 +100,9 @@ static void run(const struct test *t)
 	say(line);
 }
 
+static uint64_t many;
+static const char *run_many(void) { return many_domains(many); }
+
 int main(struct exo_start *s)
 {
 	static const struct test *const tables[] = { cap_tests, memory_tests, upcall_tests, time_tests,
@@ -113,7 +116,9 @@ int main(struct exo_start *s)
 		status = time_init(s, 0);
 	if (status)
 		say(exo_status_name(status));
-	for (unsigned i = 0; !status && i < ARRAY_LEN(tables); i++)
+	if (start_option(s, "many", line, sizeof line) > 0 && text_number(line, &many))
+		run(&(struct test){ "many_domains", run_many });
+	for (unsigned i = 0; !status && !many && i < ARRAY_LEN(tables); i++)
 		for (const struct test *t = tables[i]; t->name; t++)
 			run(t);
 	snprintf(line, sizeof line, "%u passed, %u failed", passed, failed);

@@ -12,6 +12,8 @@ struct test { const char *name; const char *(*run)(void); };
 extern const struct test cap_tests[], memory_tests[], upcall_tests[], time_tests[], context_tests[],
 	domain_tests[], proxy_tests[];
 
+const char *many_domains(unsigned n);
+
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
 #define CHECK(cond) do { if (!(cond)) return __FILE__ ":" STRING(__LINE__) ": " #cond; } while (0)
