@@ -318,9 +318,13 @@ CALL3(fcntl, fd, command, arg)
 
 CALL2(flock, fd, operation)
 {
-	struct file *f = fd_get(fd);
+	uint32_t kind = (uint32_t)operation & ~LOCK_NB;
+	struct file *f;
 	long error;
 
+	if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN)
+		return -EINVAL;
+	f = fd_get(fd);
 	if (!f)
 		return -EBADF;
 	error = lock_flock(f, operation);

@@ -218,8 +218,6 @@ long lock_flock(struct file *f, int operation)
 		.pid = current_process()->pid };
 	int kind = operation & ~LOCK_NB;
 
-	if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN)
-		return -EINVAL;
 	want.write = kind == LOCK_EX;
 	return lock_apply(f->inode, &want, kind == LOCK_UN, !(operation & LOCK_NB));
 }

@@ -141,6 +141,15 @@ static long broken(size_t done)
 	return done ? (long)done : -EPIPE;
 }
 
+bool pipe_broken(struct file *writer)
+{
+	bool gone = writer->ops == &fifo_ops && !writer->inode->pipe->readers;
+
+	if (gone)
+		broken(0);
+	return gone;
+}
+
 static long pipe_write(struct file *f, struct iter *from, uint64_t *pos)
 {
 	struct pipe *p = f->inode->pipe;

@@ -7,6 +7,7 @@
 #define PIPE_BUF	4096u
 
 long pipe_size(struct file *f, int command, uint64_t arg);	/* F_SETPIPE_SZ, F_GETPIPE_SZ */
+bool pipe_broken(struct file *writer);	/* nobody reads: SIGPIPE was sent */
 /* Both ends of a new pipe; flags: O_NONBLOCK. */
 long pipe_make(struct file **reader, struct file **writer, uint32_t flags);
 

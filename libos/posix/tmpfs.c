@@ -256,7 +256,7 @@ static long regular_page(struct file *f, uint64_t index, bool shared_write)
 
 static long tmpfs_truncate(struct inode *i, uint64_t size)
 {
-	if (size < i->size) {
+	if (size <= i->size) {		/* reserved pages behind the end go, too */
 		pages_cut(i, (size + PAGE - 1) / PAGE, ~0ull >> 1);
 		range_zero(i, size, (size + PAGE - 1) / PAGE * PAGE);
 	}

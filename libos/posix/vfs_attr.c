@@ -269,7 +269,7 @@ static long range_allocate(struct file *f, uint32_t mode, uint64_t from, uint64_
 	long error;
 
 	if (mode & FALLOC_FL_PUNCH_HOLE) {
-		error = tmpfs_punch(i, from, smaller(to, larger(i->size, from)));
+		error = tmpfs_punch(i, from, to);
 	} else {
 		error = to > i->size && !(mode & FALLOC_FL_KEEP_SIZE) ? size_limit(to) : 0;
 		if (!error)

@@ -3,6 +3,7 @@
  * Left to others: what a file does with them (file_ops).
  */
 #include "libos/posix/syscall.h"
+#include "libos/posix/pipe.h"
 #include "libos/posix/vfs.h"
 
 #define USER_END 0x7ffffffff000ull
@@ -237,35 +238,43 @@ CALL3(lseek, fd, offset, whence)
 
 /* ---- from file to file ---- */
 
-/* Copies through a page; stops at the end of `in`, at an error, or when `out` takes no more. */
+/* Copies at most a page; 0 at the end of `in` or when `out` takes no more. */
+static long page_copy_through(struct file *in, uint64_t *in_pos, struct file *out, uint64_t *out_pos,
+	uint8_t *page, size_t n)
+{
+	uint64_t from = *in_pos;
+	struct iovec one;
+	struct iter it;
+	long moved;
+
+	iter_kernel(&it, &one, page, smaller(n, PAGE));
+	moved = file_read(in, &it, &from);
+	if (moved <= 0)
+		return moved;
+	iter_kernel(&it, &one, page, moved);
+	moved = file_write(out, &it, out_pos);
+	if (moved > 0)
+		*in_pos += moved;
+	return moved;
+}
+
 static long file_copy(struct file *in, uint64_t *in_pos, struct file *out, uint64_t *out_pos,
 	size_t n)
 {
 	uint8_t *page = page_alloc();
 	size_t done = 0;
-	long got = page ? 1 : -ENOMEM, put;
+	long moved = 0;
 
-	while (got > 0 && done < n) {
-		uint64_t from = *in_pos;
-		struct iovec one;
-		struct iter it;
-
-		iter_kernel(&it, &one, page, smaller(n - done, PAGE));
-		got = file_read(in, &it, &from);
-		if (got <= 0)
+	if (!page)
+		return -ENOMEM;
+	while (done < n) {
+		moved = page_copy_through(in, in_pos, out, out_pos, page, n - done);
+		if (moved <= 0)
 			break;
-		iter_kernel(&it, &one, page, got);
-		put = file_write(out, &it, out_pos);
-		if (put > 0) {
-			*in_pos += put;
-			done += put;
-		}
-		if (put < got)
-			got = put < 0 ? put : 0;
+		done += moved;
 	}
-	if (page)
-		page_free(page);
-	return done ? (long)done : got;
+	page_free(page);
+	return done ? (long)done : moved;
 }
 
 static long sendfile(struct file *out, struct file *in, uint64_t user, size_t n)
@@ -279,9 +288,11 @@ static long sendfile(struct file *out, struct file *in, uint64_t user, size_t n)
 		return -ESPIPE;
 	if (user && copy_from_user(&offset, user, sizeof offset))
 		return -EFAULT;
-	if ((int64_t)offset < 0 || (int64_t)n < 0 || (out->flags & O_APPEND) || !in->ops->seek ||
-	    S_ISDIR(in->inode->mode))
+	if ((int64_t)offset < 0 || (int64_t)n < 0 || !in->ops->seek || S_ISDIR(in->inode->mode) ||
+	    ((out->flags & O_APPEND) && !S_ISFIFO(out->inode->mode)))
 		return -EINVAL;
+	if (n && S_ISFIFO(out->inode->mode) && pipe_broken(out))
+		return -EPIPE;
 	done = file_copy(in, &offset, out, &out->pos, smaller(n, RW_MAX));
 	if (!user)
 		in->pos = offset;
@@ -327,6 +338,7 @@ static long copy_range(struct file *in, uint64_t in_user, struct file *out, uint
 	if ((in_user && copy_from_user(&from, in_user, 8)) ||
 	    (out_user && copy_from_user(&to, out_user, 8)))
 		return -EFAULT;
+	n = from < in->inode->size ? smaller(n, in->inode->size - from) : 0;
 	done = copy_check(in, from, out, to, n);
 	if (!done)
 		done = file_copy(in, &from, out, &to, smaller(n, RW_MAX));

@@ -193,8 +193,6 @@ static long component_enter(struct walk *w)
 {
 	if (!S_ISDIR(w->dir->inode->mode))
 		return -ENOTDIR;
-	if (w->length > NAME_MAX)
-		return -ENAMETOOLONG;
 	return inode_permission(w->dir->inode, MAY_EXEC);
 }
 
@@ -208,6 +206,8 @@ static long walk_on(struct walk *w, const char *path, unsigned flags)
 		error = component_enter(w);
 		if (error || (!more && (flags & WALK_PARENT)))
 			return error;
+		if (!more && w->slash && w->last == LAST_NAME && (flags & WALK_CREATE))
+			return -EISDIR;		/* open(2) makes no folders */
 		error = component_find(w);
 		if (error)
 			return error == -ENOENT && !more && (flags & WALK_CREATE) ? 0 : error;

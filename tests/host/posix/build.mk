@@ -10,3 +10,9 @@ $(BUILD)/tests/host-posix: $(POSIX_HOST) $(call hobj,$(wildcard tests/host/posix
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
+
+HOST_TESTS += $(BUILD)/tests/host-posix-linux
+$(BUILD)/tests/host-posix-linux: $(POSIX_HOST) $(call hobj,tests/host/posix/linux.c)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HLDFLAGS) -o $@ $^

@@ -19,6 +19,7 @@ struct test {
 	struct test *next;
 };
 void test_add(struct test *t);
+bool test_run(struct test *t);		/* in a process of its own, on a fresh tree; tells how it went */
 
 #define TEST(id) \
 	static void test_##id(void); \
