@@ -27,9 +27,13 @@ $(KERNEL_LD): exo/arch/kernel.ld exo/arch/layout.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) -E -P -x c -I. -o $@ $<
 
+# The kernel is optimised as a whole: the hardware-free core reaches the machine by functions
+# (core/arch.h) that must cost nothing.
+$(BUILD)/k/exo/%.o $(BUILD)/k/drivers/%.o: KCFLAGS += -flto -ffat-lto-objects
+
 define link_kernel
 	$(call say,LD)
-	$(Q)$(CC) $(KLDFLAGS) -static -no-pie -Wl,-T,$(KERNEL_LD) -o $@ $(filter %.o,$^)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(KCFLAGS)) -flto=auto $(KLDFLAGS) -static -no-pie -Wl,-T,$(KERNEL_LD) -o $@ $(filter %.o,$^)
 endef
 
 $(BUILD)/k/symbols0.S: exo/arch/symbols.py

@@ -30,10 +30,12 @@
 #define R_RSI	104
 #define R_RDI	112
 #define R_VECTOR 120
+#define R_ERROR	128
 #define R_RIP	136
 #define R_CS	144
 #define R_RFLAGS 152
 #define R_RSP	160
+#define R_SS	168
 
 /* struct cpu's fields, from the stub's alias */
 #define CPU(off) (syscall_stub + 0x1000 + (off))(%rip)
@@ -43,7 +45,7 @@
 #define CPU_ROUTE_HI	0x18
 #define CPU_PAIR	0x30
 #define CPU_RESCHED	0x38
-#define RESCHED_FRAME	2		/* EXO_RESCHED_FRAME */
+#define RESUME		21		/* EXO_CALL_RESUME */
 
 .macro PUSH_VOLATILE
 	push %rdi
@@ -90,7 +92,7 @@
 	.pushsection .smap_sites, "a"
 	.quad 9f
 	.popsection
-9:	.byte 0x0f, 0x1f, 0x00
+9:	.byte 0x0f, 0x1f, SMAP_CLAC
 .endm
 
 .macro FIXUP from, to
@@ -108,26 +110,30 @@
 syscall_stub:
 	mov %rsp, CPU(CPU_USER_RSP)
 	mov CPU(CPU_STACK), %rsp
-	push $EXO_SS_SEL
-	push CPU(CPU_USER_RSP)
-	push %r11
-	push $EXO_CS64_SEL
-	push %rcx
-	push $0
-	push $0x100			/* EXO_INFO_SYSCALL */
-	PUSH_VOLATILE
-	sub $R_R11, %rsp
+	sub $TRAP_FRAME_SIZE, %rsp
+	mov %rcx, R_RIP(%rsp)
+	mov %r11, R_RFLAGS(%rsp)
+	mov %rdi, R_RDI(%rsp)
+	mov %rsi, R_RSI(%rsp)
+	mov %rdx, R_RDX(%rsp)
+	mov %r8, R_R8(%rsp)
+	mov %r9, R_R9(%rsp)
+	mov %r10, R_R10(%rsp)
 	/* RCX points behind the instruction: inside the libOS text is (lo, hi]. */
 	cmp %rcx, CPU(CPU_ROUTE_LO)
 	jae syscall_redirected
 	cmp %rcx, CPU(CPU_ROUTE_HI)
 	jb syscall_redirected
+	mov CPU(CPU_USER_RSP), %rcx
+	mov %rcx, R_RSP(%rsp)
+	cmp $RESUME, %rax
+	je syscall_resume
 	mov %rax, %rdi
 	lea R_R11(%rsp), %rsi
 	call *stub_call_enter(%rip)
 syscall_out:
 	cmpq $0, CPU(CPU_RESCHED)
-	jne syscall_not_quick
+	jne syscall_slow
 	mov CPU(CPU_PAIR), %rcx
 	cmpw $1, (%rcx)
 	je syscall_slow
@@ -143,29 +149,58 @@ syscall_out:
 	sysretq
 
 syscall_redirected:
-	mov %rsp, %rdi
+	mov CPU(CPU_USER_RSP), %rcx
+	mov %rcx, R_RSP(%rsp)
+	mov %rax, R_RAX(%rsp)
+	movq $EXO_CS64_SEL, R_CS(%rsp)
+	movq $EXO_SS_SEL, R_SS(%rsp)
 	call *stub_call_redirect(%rip)
 	mov R_RAX(%rsp), %rax
 	jmp syscall_out
 
-	/* resume asks for the frame to be loaded as it is (EXO_RESCHED_FRAME) */
-syscall_not_quick:
-	cmpq $RESCHED_FRAME, CPU(CPU_RESCHED)
-	jne syscall_slow
-	movq $0, CPU(CPU_RESCHED)
+	/* On success the frame holds the state to load; RBX and the like are still the user's. */
+syscall_resume:
+	call *stub_call_resume(%rip)
+	test %rax, %rax
+	jnz syscall_out
 	mov CPU(CPU_PAIR), %rcx
 	cmpw $1, (%rcx)
-	je syscall_frame_slow
-	jmp *stub_exit_volatile(%rip)
+	je syscall_resume_slow
+	mov R_R11(%rsp), %r11
+	mov R_R10(%rsp), %r10
+	mov R_R9(%rsp), %r9
+	mov R_R8(%rsp), %r8
+	mov R_RAX(%rsp), %rax
+	mov R_RCX(%rsp), %rcx
+	mov R_RDX(%rsp), %rdx
+	mov R_RSI(%rsp), %rsi
+	mov R_RDI(%rsp), %rdi
+	add $R_RIP, %rsp
+syscall_iret:
+	iretq
+	FIXUP syscall_iret, exit_bad_state
+syscall_resume_slow:
+	movq $0x100, R_VECTOR(%rsp)
+	movq $0, R_ERROR(%rsp)
+	jmp *stub_exit_slow(%rip)
+
+	/* What SYSCALL destroys is filled in only here. */
 syscall_slow:
 	mov %rax, R_RAX(%rsp)
-syscall_frame_slow:
+	mov R_RIP(%rsp), %rcx
+	mov %rcx, R_RCX(%rsp)
+	mov R_RFLAGS(%rsp), %rcx
+	mov %rcx, R_R11(%rsp)
+	movq $EXO_CS64_SEL, R_CS(%rsp)
+	movq $EXO_SS_SEL, R_SS(%rsp)
+	movq $0x100, R_VECTOR(%rsp)	/* EXO_INFO_SYSCALL */
+	movq $0, R_ERROR(%rsp)
 	jmp *stub_exit_slow(%rip)
 
 	.balign 8
 stub_call_enter:	.quad call_enter
 stub_call_redirect:	.quad call_redirect
-stub_exit_volatile:	.quad exit_volatile
+stub_call_resume:	.quad call_resume
 stub_exit_slow:		.quad exit_slow
 	.balign 4096
 

@@ -22,4 +22,8 @@
 #define KERNEL_DS	0x18
 #define TSS_SEL		0x80
 
+/* The last byte of a three-byte NOP that becomes CLAC or STAC where SMAP is on. */
+#define SMAP_CLAC	0x00
+#define SMAP_STAC	0xc0
+
 #endif

@@ -68,15 +68,21 @@ static bool iretq_works(void)
 	return works;
 }
 
-/* Every entry into the kernel begins with a NOP of three bytes, which becomes CLAC. */
-static void patch_entries(void)
+static void site_patch(uint8_t *code)
+{
+	code[1] = 0x01;
+	code[2] = code[2] == SMAP_STAC ? 0xcb : 0xca;
+}
+
+/* Entries into the kernel and accesses to user memory have NOPs of three bytes (SMAP_SITE), of
+ * which the last tells what they become. */
+static void patch_sites(void)
 {
 	extern uint64_t smap_sites_start[], smap_sites_end[];
-	static const uint8_t clac[] = { 0x0f, 0x01, 0xca };
 	uint64_t cr0 = READ_CR(0);
 	WRITE_CR(0, cr0 & ~0x10000ul);		/* WP */
 	for (uint64_t *site = smap_sites_start; site < smap_sites_end; site++)
-		__builtin_memcpy((void *)*site, clac, sizeof clac);
+		site_patch((uint8_t *)*site);
 	WRITE_CR(0, cr0);
 }
 
@@ -92,7 +98,7 @@ void smap_test(void)
 		log_print("cpu: SMAP stays off: a user's IRETQ faults under it (as in QEMU's TCG)\n");
 		return;
 	}
-	patch_entries();
+	patch_sites();
 	cpu_cr4 |= CR4_SMAP;
 	cpu_features_abi |= EXO_FEATURE_SMAP;
 	cpu_has_smap = true;

@@ -134,17 +134,20 @@ void arch_context_save(struct context *x)
 }
 
 /* User code may run with these selectors only; the kernel forces RPL 3. */
+static bool selectors_sanitize(struct exo_regs *r)
+{
+	r->cs = (r->cs & 0xffff) | 3;
+	r->ss = (r->ss & 0xffff) | 3;
+	return (r->cs == 0x33 || r->cs == 0x23 || r->cs == 0xe033 || r->cs == 0xe023) &&
+		(r->ss == 0x2b || r->ss == 0xe02b);
+}
+
 bool arch_frame_sanitize(struct exo_regs *r)
 {
-	uint64_t cs = (r->cs & 0xffff) | 3, ss = (r->ss & 0xffff) | 3;
-	if (cs != 0x33 && cs != 0x23 && cs != 0xe033 && cs != 0xe023)
-		return false;
-	if (ss != 0x2b && ss != 0xe02b)
+	if ((r->cs != EXO_CS64_SEL || r->ss != EXO_SS_SEL) && !selectors_sanitize(r))
 		return false;
 	if (!canonical(r->rip))
 		return false;
-	r->cs = cs;
-	r->ss = ss;
 	r->rflags = (r->rflags & RFLAGS_USER) | RFLAGS_FORCED;
 	return true;
 }

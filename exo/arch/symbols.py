@@ -4,7 +4,7 @@ input: the text symbols' offsets from image_start, ascending, and their names.  
 an empty table, for that first link."""
 import sys
 
-symbols = [line.split() for line in sys.stdin]
+symbols = [line.split() for line in sys.stdin if len(line.split()) == 3]
 base = next((int(value, 16) for value, _, name in symbols if name == "image_start"), 0)
 text = [(int(value, 16) - base, name) for value, kind, name in symbols
         if kind in "tT" and not name.startswith("stub_")]

@@ -2,7 +2,7 @@
  * alone, without a lock; and the way to reboot. */
 #include "exo/arch/machine.h"
 
-static uint64_t trace_kinds;
+uint64_t trace_kinds;
 static struct exo_trace_head *rings[CPUS_MAX];
 
 void trace_init(unsigned cpus)
@@ -15,7 +15,7 @@ void trace_init(unsigned cpus)
 	export_add("trace", at, cpus * size);
 }
 
-static void record(unsigned kind, unsigned code, uint64_t a, uint64_t b)
+void trace_event(unsigned kind, unsigned code, uint64_t a, uint64_t b)
 {
 	struct cpu *c = this_cpu();
 	struct exo_trace_head *r = rings[c->number];
@@ -25,12 +25,6 @@ static void record(unsigned kind, unsigned code, uint64_t a, uint64_t b)
 		.context = c->current ? c->current->id : 0, .a = a, .b = b,
 	};
 	__atomic_store_n(&r->head, r->head + 1, __ATOMIC_RELEASE);
-}
-
-void trace(unsigned kind, unsigned code, uint64_t a, uint64_t b)
-{
-	if (trace_kinds >> kind & 1)
-		record(kind, code, a, b);
 }
 
 void arch_trace_mask(uint64_t kinds)

@@ -32,21 +32,35 @@ struct exo_regs *arch_current_regs(void)
 	return (struct exo_regs *)(this_cpu()->stack_top - TRAP_FRAME);
 }
 
-/* Calls that touch only this CPU and the current context: no lock. */
-#define LOCK_FREE (1ul << EXO_CALL_NULL | 1ul << EXO_CALL_RESUME)
+/* The call that touches nothing needs no lock; neither does resume, which entry.S calls. */
+#define LOCK_FREE (1ul << EXO_CALL_NULL)
 
-uint64_t call_enter(uint64_t number, struct call *c)
+static __attribute__((noinline)) uint64_t call_locked(uint64_t number, struct call *c)
 {
-	if (number >= EXO_CALL_COUNT)
-		return EXO_CALL;
-	trace(EXO_TR_CALL, number, c->rdi, c->rsi);
-	if (LOCK_FREE >> number & 1)
-		return call_dispatch(number, c);
 	kernel_lock();
 	uint64_t status = call_dispatch(number, c);
 	kernel_unlock();
+	return status;
+}
+
+static inline uint64_t call(uint64_t number, struct call *c)
+{
+	if (number < 64 && LOCK_FREE >> number & 1)
+		return call_dispatch(number, c);
+	return call_locked(number, c);
+}
+
+static __attribute__((cold, noinline)) uint64_t call_traced(uint64_t number, struct call *c)
+{
+	trace(EXO_TR_CALL, number, c->rdi, c->rsi);
+	uint64_t status = call(number, c);
 	trace(EXO_TR_RETURN, number, status, c->rdx);
 	return status;
+}
+
+uint64_t call_enter(uint64_t number, struct call *c)
+{
+	return __builtin_expect(trace_kinds != 0, 0) ? call_traced(number, c) : call(number, c);
 }
 
 /* A `syscall` outside the libOS text: an upcall of its own class. */
@@ -140,7 +154,6 @@ void kernel_exit(void)
 			sched_pick();
 		}
 		if (c->current) {
-			c->resched &= ~(uint64_t)EXO_RESCHED_FRAME;
 			upcall_events();
 			if (!c->resched)
 				break;

@@ -39,6 +39,9 @@ uint64_t clock_ns(uint64_t tsc);
 extern bool cpu_has_fsgsbase, cpu_has_smap, cpu_has_pku;
 void nmi_handle(const struct exo_regs *r);	/* stops this CPU if another one panics */
 
+#define SMAP_SITE(what) __asm__ volatile("1: .byte 0x0f, 0x1f, %c0\n" \
+	".pushsection .smap_sites, \"a\"\n.quad 1b\n.popsection" : : "i"(what) : "memory")
+
 static inline uint64_t rdmsr(uint32_t msr)
 {
 	uint32_t lo, hi;

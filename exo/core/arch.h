@@ -32,6 +32,13 @@ void arch_kick(unsigned cpu);			/* make that CPU enter the kernel and reschedule
  * not mapped, not writable). */
 bool user_read(void *to, uint64_t from, size_t n);
 bool user_write(uint64_t to, const void *from, size_t n);
+static inline bool user_canonical(uint64_t va) { return (uint64_t)((int64_t)(va << 16) >> 16) == va; }
+/* Writes an upcall frame at sp: three words, and the five of the interrupted state. */
+bool user_push_upcall(uint64_t sp, uint64_t info, uint64_t addr, uint64_t error,
+	const uint64_t *state);
+/* Reads a frame of `resume`: RAX, R11, RCX into r, the rest into *to. */
+struct resume_state { uint64_t root, rip, cs, rflags, rsp, ss; };
+bool user_read_resume(uint64_t from, struct exo_regs *r, struct resume_state *to);
 bool user_range_ok(uint64_t va, size_t n);	/* canonical, no wrap, not the kernel's slots */
 
 /* Page-table entries, atomic against the hardware's A and D updates. */
@@ -56,6 +63,13 @@ void page_copy(void *to, const void *from);
 
 void log_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
-void trace(unsigned kind, unsigned code, uint64_t a, uint64_t b);	/* cheap when off */
+/* Trace points cost a test when off. */
+extern uint64_t trace_kinds;			/* 1 << kind: recorded */
+void trace_event(unsigned kind, unsigned code, uint64_t a, uint64_t b) __attribute__((cold));
+static inline void trace(unsigned kind, unsigned code, uint64_t a, uint64_t b)
+{
+	if (__builtin_expect(trace_kinds & 1ul << kind, 0))
+		trace_event(kind, code, a, b);
+}
 
 #endif

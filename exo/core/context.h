@@ -35,7 +35,6 @@ struct context;
 
 /* cpu->resched: bits. */
 #define EXO_RESCHED_PICK	1	/* look for another context before returning */
-#define EXO_RESCHED_FRAME	2	/* the whole frame is to be loaded (resume) */
 
 /* What the core keeps per CPU.  The first fields' offsets are known to entry.S. */
 struct cpu {

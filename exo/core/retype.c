@@ -15,10 +15,10 @@
 static uint64_t entries_check(const struct domain *d, const uint64_t *entries, unsigned level)
 {
 	for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
-		uint64_t value = entries[i];
-		uint64_t status = is_kernel_slot(level, i) ? EXO_OK :
-			entry_check(d, NULL, level, &value);
+		uint64_t value = entries[i], status = EXO_OK;
 
+		if (value && !is_kernel_slot(level, i))
+			status = entry_check(d, NULL, level, &value);
 		if (status)
 			return status;
 	}
@@ -32,7 +32,7 @@ static void entries_commit(struct domain *d, uint64_t *entries, unsigned level)
 
 		if (is_kernel_slot(level, i)) {
 			value = arch_kernel_pml4[i - EXO_KERNEL_SLOT_FIRST];
-		} else {
+		} else if (value) {
 			entry_check(d, NULL, level, &value);
 			entry_take(d, level, value);
 		}

@@ -28,16 +28,12 @@ static bool enter_k(struct context *x)
 }
 
 /* Pushes the frame below `top` and continues at `entry`. */
-static bool enter(struct exo_regs *r, uint64_t entry, uint64_t top, uint64_t bottom,
-	struct exo_upcall *f)
+static inline bool enter(struct exo_regs *r, uint64_t entry, uint64_t top, uint64_t bottom,
+	uint64_t info, uint64_t addr, uint64_t error)
 {
-	uint64_t sp = (top & ~15ul) - sizeof *f;
-	f->rip = r->rip;
-	f->cs = r->cs;
-	f->rflags = r->rflags;
-	f->rsp = r->rsp;
-	f->ss = r->ss;
-	if (!entry || sp < bottom || sp > top || !user_range_ok(entry, 1) || !user_write(sp, f, sizeof *f))
+	uint64_t sp = (top & ~15ul) - sizeof(struct exo_upcall);
+	if (!entry || !user_canonical(entry) || sp - bottom > top - bottom ||
+	    !user_push_upcall(sp, info, addr, error, &r->rip))
 		return false;
 	r->rip = entry;
 	r->cs = EXO_CS64;
@@ -47,49 +43,62 @@ static bool enter(struct exo_regs *r, uint64_t entry, uint64_t top, uint64_t bot
 	return true;
 }
 
-/* The class's own delivery failed: once more, on the last-chance stack. */
-static bool enter_last(struct cpu *c, struct exo_regs *r, struct exo_upcall *f)
+/* From the U root; and where the class's own delivery fails, once more on the last-chance
+ * stack.  False: it cannot be delivered at all. */
+static __attribute__((noinline)) bool deliver_slow(unsigned class, uint64_t info, uint64_t addr,
+	uint64_t error)
 {
+	struct cpu *c = this_cpu();
 	struct exo_control *ctl = c->control;
-	uint64_t entry = __atomic_exchange_n(&ctl->entry[EXO_UP_LAST], 0, __ATOMIC_RELAXED);
-	f->info |= EXO_INFO_LAST;
-	return enter(r, entry, *(volatile uint64_t *)&ctl->last_stack, 0, f);
-}
-
-/* Enters class's entry point; false: it cannot be delivered at all. */
-static bool deliver(struct cpu *c, unsigned class, struct exo_upcall *f)
-{
-	struct context *x = c->current;
+	volatile struct exo_control *v = ctl;
 	struct exo_regs *r = arch_current_regs();
-	volatile struct exo_control *ctl = c->control;
-	uint64_t top = ctl->stack_hi, bottom = ctl->stack_lo;
-	trace(EXO_TR_UPCALL, f->info, f->addr, r->rip);
-	if (x->in_user) {
-		f->info |= EXO_INFO_FROM_U;
-		if (!enter_k(x))
+	uint64_t top = v->stack_hi, bottom = v->stack_lo;
+	trace(EXO_TR_UPCALL, info, addr, r->rip);
+	if (c->current->in_user) {
+		info |= EXO_INFO_FROM_U;
+		if (!enter_k(c->current))
 			return false;
 	} else if (r->rsp > bottom && r->rsp <= top) {
 		top = r->rsp;
 	}
-	if (!enter(r, ctl->entry[class], top, bottom, f) && !enter_last(c, r, f))
-		return false;
-	if (class == EXO_UP_EVENT || ctl->mask_on >> class & 1)
+	if (!enter(r, v->entry[class], top, bottom, info, addr, error)) {
+		uint64_t last = __atomic_exchange_n(&ctl->entry[EXO_UP_LAST], 0, __ATOMIC_RELAXED);
+		if (!enter(r, last, v->last_stack, 0, info | EXO_INFO_LAST, addr, error))
+			return false;
+	}
+	if (class == EXO_UP_EVENT || v->mask_on >> class & 1)
 		mask_set(c);
 	return true;
 }
 
-void upcall_deliver(unsigned class, uint64_t info, uint64_t addr, uint64_t error)
+static __attribute__((noinline)) void deliver_or_die(unsigned class, uint64_t info, uint64_t addr,
+	uint64_t error)
 {
-	struct cpu *c = this_cpu();
-	struct exo_upcall f = { .info = info, .addr = addr, .error = error };
-	if (deliver(c, class, &f))
+	struct context *x = this_cpu()->current;
+	if (deliver_slow(class, info, addr, error))
 		return;
-	struct context *x = c->current;
 	x->fatal = true;
 	x->fatal_addr = addr;
 	x->fatal_vector = EXO_INFO_VECTOR(info);
 	x->fatal_error = error;
-	c->resched |= EXO_RESCHED_PICK;
+	this_cpu()->resched |= EXO_RESCHED_PICK;
+}
+
+/* The usual case, in few instructions: from the K root, with room on the stack. */
+__attribute__((flatten)) void upcall_deliver(unsigned class, uint64_t info, uint64_t addr,
+	uint64_t error)
+{
+	struct cpu *c = this_cpu();
+	volatile struct exo_control *ctl = c->control;
+	struct exo_regs *r = arch_current_regs();
+	uint64_t top = ctl->stack_hi, bottom = ctl->stack_lo;
+	if (r->rsp > bottom && r->rsp <= top)
+		top = r->rsp;
+	if (trace_kinds || c->current->in_user ||
+	    !enter(r, ctl->entry[class], top, bottom, info, addr, error))
+		deliver_or_die(class, info, addr, error);
+	else if (ctl->mask_on >> class & 1)
+		mask_set(c);
 }
 
 /* On the slow way out, with the lock held: only there are all registers of the context in
@@ -110,7 +119,6 @@ void upcall_events(void)
 	struct cpu *c = this_cpu();
 	volatile struct exo_control *ctl = c->control;
 	struct exo_regs *r = arch_current_regs();
-	struct exo_upcall f = { .info = EXO_INFO_EVENT };
 	if (*c->pair != 1 || !ctl->entry[EXO_UP_EVENT])
 		return;
 	uint64_t restart = ctl->restart;
@@ -118,22 +126,43 @@ void upcall_events(void)
 	    user_range_ok(restart, 1)) {
 		r->rip = restart;
 		mask_set(c);
-	} else if (!deliver(c, EXO_UP_EVENT, &f)) {
+	} else if (!deliver_slow(EXO_UP_EVENT, EXO_INFO_EVENT, 0, 0)) {
 		context_kill(c->current, EXO_DEAD_EXCEPTION, 0, EXO_INFO_EVENT, 0);
 	}
 }
 
+/* The root that a frame asks for; x is in its K root.  False, and nothing has changed: it
+ * cannot be loaded. */
+static __attribute__((noinline)) bool resume_root(struct context *x, uint64_t k, bool user)
+{
+	uint32_t old_k = x->root_k, old_u = x->root_u;
+	if (k) {
+		if (!root_loadable(domain_at(x->domain), k))
+			return false;
+		x->root_k = k;
+		x->root_u = frame_table[k].writable;
+	}
+	x->in_user = user && x->root_u;
+	if (!arch_root_load(x)) {
+		x->root_k = old_k;
+		x->root_u = old_u;
+		x->in_user = 0;
+		return false;
+	}
+	if (x->in_user)
+		arch_swap_gs();
+	return true;
+}
+
 /* Lock-free.  Loads the state that the libOS names; only what it may not choose is changed. */
-uint64_t call_resume(struct call *c)
+__attribute__((flatten)) uint64_t call_resume(struct call *c)
 {
 	struct cpu *cpu = this_cpu();
 	struct context *x = cpu->current;
-	struct domain *d = domain_at(x->domain);
-	struct exo_resume f;
 	struct exo_regs *r = arch_current_regs(), s;
-	uint32_t k = x->root_k, u = x->root_u;
+	struct resume_state f;
 	(void)c;
-	if (!user_read(&f, r->rsp, sizeof f))
+	if (!user_read_resume(r->rsp, r, &f))
 		return EXO_FAULT;
 	s.rip = f.rip;
 	s.cs = f.cs;
@@ -141,34 +170,14 @@ uint64_t call_resume(struct call *c)
 	s.ss = f.ss;
 	if (!arch_frame_sanitize(&s))
 		return EXO_ARG;
-	if (f.root) {
-		if (!root_loadable(d, f.root))
-			return EXO_TYPE;
-		k = f.root;
-		u = frame_table[k].writable;
-	}
-	bool user = (f.cs & 3) == 3 && u;
-	uint32_t old_k = x->root_k, old_u = x->root_u;
-	x->root_k = k;
-	x->root_u = u;
-	x->in_user = user;
-	if (!arch_root_load(x)) {
-		x->root_k = old_k;
-		x->root_u = old_u;
-		x->in_user = 0;
+	bool user = (f.cs & 3) == 3;
+	if ((f.root || (user && x->root_u)) && !resume_root(x, f.root, user))
 		return EXO_TYPE;
-	}
-	if (user)
-		arch_swap_gs();
 	r->rip = s.rip;
 	r->cs = s.cs;
 	r->rflags = s.rflags;
 	r->rsp = f.rsp;
 	r->ss = s.ss;
-	r->rcx = f.rcx;
-	r->r11 = f.r11;
-	r->rax = f.rax;
 	((volatile uint8_t *)cpu->pair)[1] = !(f.rflags & 0x200);
-	cpu->resched |= EXO_RESCHED_FRAME;
-	return f.rax;
+	return EXO_OK;
 }

@@ -1,4 +1,5 @@
 /* The model machine: see model.h. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,16 +66,34 @@ void check_failed(const char *file, int line, const char *format, ...)
 	abort();
 }
 
+static jmp_buf *expected_panic;
+
 void panic(const char *format, ...)
 {
 	va_list args;
 
+	if (expected_panic)
+		longjmp(*expected_panic, 1);
 	va_start(args, format);
 	fprintf(stderr, "panic: ");
 	vfprintf(stderr, format, args);
 	fputc('\n', stderr);
 	va_end(args);
 	abort();
+}
+
+bool model_panics(void (*f)(void))
+{
+	jmp_buf here_again;
+	volatile bool panicked = true;
+
+	expected_panic = &here_again;
+	if (!setjmp(here_again)) {
+		f();
+		panicked = false;
+	}
+	expected_panic = NULL;
+	return panicked;
 }
 
 void log_print(const char *format, ...)
@@ -90,7 +109,7 @@ void log_print(const char *format, ...)
 
 uint64_t trace_kinds;
 void trace_event(unsigned kind, unsigned code, uint64_t a, uint64_t b) { (void)kind; (void)code; (void)a; (void)b; }
-void arch_trace_mask(uint64_t kinds) { (void)kinds; }
+void arch_trace_mask(uint64_t kinds) { trace_kinds = kinds; }
 void arch_reboot(void) { panic("reboot"); }
 void arch_irq_unmask(unsigned gsi) { (void)gsi; }
 void arch_ports_changed(void) { }
@@ -375,6 +394,19 @@ bool user_push_upcall(uint64_t sp, uint64_t info, uint64_t addr, uint64_t error,
 	return user_write(sp, &f, sizeof f);
 }
 
+bool user_read_resume(uint64_t from, struct exo_regs *r, struct resume_state *to)
+{
+	struct exo_resume f;
+
+	if (!user_read(&f, from, sizeof f))
+		return false;
+	r->rax = f.rax;
+	r->r11 = f.r11;
+	r->rcx = f.rcx;
+	*to = (struct resume_state){ f.root, f.rip, f.cs, f.rflags, f.rsp, f.ss };
+	return true;
+}
+
 /* Every store to a page table in use is checked, then the other CPUs get their chance. */
 static void entry_stored(const uint64_t *e)
 {
@@ -549,7 +581,6 @@ static void leave(void)
 		}
 		if (!c->current)
 			break;
-		c->resched &= ~(uint64_t)EXO_RESCHED_FRAME;
 		upcall_events();
 		CHECK(i < 1000, "the way out does not end");
 	}
@@ -572,6 +603,7 @@ struct result call(unsigned number, uint64_t a, uint64_t b, uint64_t c, uint64_t
 	model_check_caches();
 	if (!lock)
 		kernel_lock();
+	upcall_fatal();
 	leave();
 	kernel_unlock();
 	model_check_caches();
