@@ -107,11 +107,15 @@ help: ## Print this list
 		expand -t 20
 
 # CMD, ADD and so on become options of ./virtue run. CMD goes by the environment, where no shell
-# takes it apart (make itself still expands $$).
-RUN_OPTIONS = $(if $(ADD),--add '$(ADD)') $(if $(GET),--get '$(GET)') $(if $(MEM),--mem $(MEM)) \
-	$(if $(CPUS),--cpus $(CPUS)) $(if $(UEFI),--uefi) $(if $(ICOUNT),--icount) \
-	$(if $(SEED),--seed $(SEED)) $(if $(QEMU),--qemu '$(QEMU)') $(if $(ACCEL),--accel $(ACCEL)) \
-	$(if $(TIMEOUT),--timeout $(TIMEOUT)) $(if $(APPEND),--append '$(APPEND)') $(RUNFLAGS)
+# takes it apart (make itself still expands $$). GET and others are variables of make's own
+# otherwise: only what the user gave counts.
+given = $(if $(filter command environment,$(origin $(1))),$($(1)))
+value = $(if $(call given,$(1)),$(2) '$(call given,$(1))')
+flag = $(if $(call given,$(1)),$(2))
+RUN_OPTIONS = $(call value,ADD,--add) $(call value,GET,--get) $(call value,MEM,--mem) \
+	$(call value,CPUS,--cpus) $(call flag,UEFI,--uefi) $(call flag,ICOUNT,--icount) \
+	$(call value,SEED,--seed) $(call value,QEMU,--qemu) $(call value,ACCEL,--accel) \
+	$(call value,TIMEOUT,--timeout) $(call value,APPEND,--append) $(RUNFLAGS)
 WITH_COMMAND = $${CMD+-- "$$CMD"}
 export BUILD
 ifdef CMD
