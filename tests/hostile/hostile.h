@@ -14,6 +14,7 @@ enum outcome {
 	EXITS,			/* with status 0 */
 	DIES_EXCEPTION,		/* killed: an exception that could not be delivered */
 	DIES_STATE,		/* killed: a state that cannot be loaded */
+	EXITS_OR_STATE,		/* one or the other, as the race goes */
 	RUNS,			/* until the tester destroys it */
 };
 

@@ -151,7 +151,10 @@ static const char *outcome_check(const struct row *r, const struct exo_domain_in
 	bool killed = info->state == EXO_DS_KILLED;
 	switch (r->outcome) {
 	case EXITS:
+	case EXITS_OR_STATE:
 		if (info->state == EXO_DS_EXITED && !info->status)
+			return NULL;
+		if (r->outcome == EXITS_OR_STATE && killed && info->reason == EXO_DEAD_STATE)
 			return NULL;
 		break;
 	case DIES_EXCEPTION:
