@@ -110,12 +110,12 @@ help: ## Print this list
 # takes it apart (make itself still expands $$). GET and others are variables of make's own
 # otherwise: only what the user gave counts.
 given = $(if $(filter command environment,$(origin $(1))),$($(1)))
-value = $(if $(call given,$(1)),$(2) '$(call given,$(1))')
+option = $(if $(call given,$(1)),$(2) '$(call given,$(1))')
 flag = $(if $(call given,$(1)),$(2))
-RUN_OPTIONS = $(call value,ADD,--add) $(call value,GET,--get) $(call value,MEM,--mem) \
-	$(call value,CPUS,--cpus) $(call flag,UEFI,--uefi) $(call flag,ICOUNT,--icount) \
-	$(call value,SEED,--seed) $(call value,QEMU,--qemu) $(call value,ACCEL,--accel) \
-	$(call value,TIMEOUT,--timeout) $(call value,APPEND,--append) $(RUNFLAGS)
+RUN_OPTIONS = $(call option,ADD,--add) $(call option,GET,--get) $(call option,MEM,--mem) \
+	$(call option,CPUS,--cpus) $(call flag,UEFI,--uefi) $(call flag,ICOUNT,--icount) \
+	$(call option,SEED,--seed) $(call option,QEMU,--qemu) $(call option,ACCEL,--accel) \
+	$(call option,TIMEOUT,--timeout) $(call option,APPEND,--append) $(RUNFLAGS)
 WITH_COMMAND = $${CMD+-- "$$CMD"}
 export BUILD
 ifdef CMD
