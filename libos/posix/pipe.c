@@ -1,74 +1,71 @@
-/* Pipes and FIFOs: a ring of bytes in pages that are made when first needed.
+/* Pipes and FIFOs: a ring of slots, each a page with a run of bytes in it, as in Linux, so that a
+ * pipe is full when Linux's is.
  *
- * Writes of at most PIPE_BUF bytes are whole or not at all; a pipe holds 64 KiB unless
- * F_SETPIPE_SZ says otherwise.  A FIFO's pipe lives while somebody has it open.
+ * A write of at most PIPE_BUF bytes takes one slot, or fits behind the last one's bytes, and so is
+ * whole or not at all.  A pipe has 16 slots unless F_SETPIPE_SZ says otherwise.  A FIFO's pipe
+ * lives while somebody has it open.
  */
 #include "libos/posix/syscall.h"
 #include "libos/posix/pipe.h"
 #include "libos/posix/poll.h"
 
-#define PIPE_PAGES	16
-#define PIPE_PAGES_MAX	256
+#define PIPE_SLOTS	16
+#define PIPE_SLOTS_MAX	256
 #define NO_OPENS	(~0ull)		/* in f->pos, which is for a reader that didn't wait for a
 					 * writer: writer_opens then; until one comes, no POLLHUP */
 
+struct slot {
+	uint8_t *page;			/* kept when the slot is empty; NULL: none yet */
+	uint32_t offset, length;
+};
+
 struct pipe {
-	uint8_t **page;
-	uint32_t pages;			/* a power of two */
-	uint64_t head, tail;		/* bytes read and written ever; place: modulo capacity */
+	struct slot *slot;
+	uint32_t slots;			/* a power of two */
+	uint32_t head, tail;		/* slots filled and emptied ever; place: modulo slots */
+	size_t bytes;
 	uint32_t readers, writers;
 	uint32_t reader_opens, writer_opens;
 	struct wake readable, writable;
 	void (*on_room)(void);
 };
 
-static uint64_t capacity(const struct pipe *p)
+static bool full(const struct pipe *p)
 {
-	return (uint64_t)p->pages * PAGE;
+	return p->head - p->tail >= p->slots;
 }
 
-static size_t pipe_bytes(const struct pipe *p)
+static struct slot *slot_at(struct pipe *p, uint32_t at)
 {
-	return p->tail - p->head;
+	return &p->slot[at % p->slots];
 }
 
-static struct pipe *pipe_new(uint32_t pages)
+static struct pipe *pipe_new(uint32_t slots)
 {
 	struct pipe *p = kmalloc(sizeof *p);
 
 	if (!p)
 		return NULL;
-	p->pages = pages;
-	p->page = kmalloc(pages * sizeof *p->page);
-	if (p->page)
+	p->slots = slots;
+	p->slot = kmalloc(slots * sizeof *p->slot);
+	if (p->slot)
 		return p;
 	kfree(p);
 	return NULL;
 }
 
-static void pages_free(struct pipe *p)
+static void slots_free(struct slot *slot, uint32_t n)
 {
-	for (uint32_t k = 0; k < p->pages; k++)
-		if (p->page[k])
-			page_free(p->page[k]);
-	kfree(p->page);
+	for (uint32_t k = 0; k < n; k++)
+		if (slot[k].page)
+			page_free(slot[k].page);
+	kfree(slot);
 }
 
 static void pipe_free(struct pipe *p)
 {
-	pages_free(p);
+	slots_free(p->slot, p->slots);
 	kfree(p);
-}
-
-/* The page for byte `at`, and how many bytes lie in it from there on. */
-static uint8_t *place(struct pipe *p, uint64_t at, size_t *n)
-{
-	uint8_t **page = &p->page[at / PAGE % p->pages];
-
-	*n = smaller(*n, PAGE - at % PAGE);
-	if (!*page)
-		*page = page_alloc();
-	return *page ? *page + at % PAGE : NULL;
 }
 
 /* ---- reading ---- */
@@ -77,13 +74,16 @@ static long drain(struct pipe *p, struct iter *to)
 {
 	size_t done = 0;
 
-	while (to->left && pipe_bytes(p)) {
-		size_t n = smaller(to->left, pipe_bytes(p)), got;
-		uint8_t *at = place(p, p->head, &n);
+	while (to->left && p->tail != p->head) {
+		struct slot *s = slot_at(p, p->tail);
+		size_t n = smaller(to->left, s->length), got = iter_give(to, s->page + s->offset, n);
 
-		got = iter_give(to, at, n);
-		p->head += got;
+		s->offset += got;
+		s->length -= got;
+		p->bytes -= got;
 		done += got;
+		if (!s->length)
+			p->tail++;
 		if (got < n)
 			return done ? (long)done : -EFAULT;
 	}
@@ -98,7 +98,7 @@ static long pipe_read(struct file *f, struct iter *to, uint64_t *pos)
 	(void)pos;
 	if (!to->left)
 		return 0;
-	while (!pipe_bytes(p)) {
+	while (p->head == p->tail) {
 		if (!p->writers)
 			return 0;
 		if (f->flags & O_NONBLOCK)
@@ -116,23 +116,41 @@ static long pipe_read(struct file *f, struct iter *to, uint64_t *pos)
 
 /* ---- writing ---- */
 
-static long fill(struct pipe *p, struct iter *from, size_t room)
+/* Takes n bytes into a slot behind those it has; false: a fault (what came before it stays). */
+static bool slot_fill(struct pipe *p, struct slot *s, struct iter *from, size_t n)
 {
-	size_t done = 0;
+	size_t got = iter_take(from, s->page + s->offset + s->length, n);
 
-	while (from->left && done < room) {
-		size_t n = smaller(from->left, room - done), got;
-		uint8_t *at = place(p, p->tail, &n);
+	s->length += got;
+	p->bytes += got;
+	return got == n;
+}
 
-		if (!at)
-			return done ? (long)done : -ENOMEM;
-		got = iter_take(from, at, n);
-		p->tail += got;
-		done += got;
-		if (got < n)
-			return done ? (long)done : -EFAULT;
-	}
-	return done;
+/* What doesn't make a whole page goes behind the last bytes, if all of it fits there. */
+static bool merge(struct pipe *p, struct iter *from)
+{
+	size_t part = from->left % PAGE;
+	struct slot *last = slot_at(p, p->head - 1);
+
+	if (!part || p->head == p->tail || last->offset + last->length + part > PAGE)
+		return true;
+	return slot_fill(p, last, from, part);
+}
+
+/* The next slot; there must be one.  0, -ENOMEM, -EFAULT. */
+static long append(struct pipe *p, struct iter *from)
+{
+	struct slot *s = slot_at(p, p->head);
+	bool ok;
+
+	if (!s->page)
+		s->page = page_alloc();
+	if (!s->page)
+		return -ENOMEM;
+	s->offset = s->length = 0;
+	ok = slot_fill(p, s, from, smaller(from->left, PAGE));
+	p->head += s->length > 0;
+	return ok ? 0 : -EFAULT;
 }
 
 static long broken(size_t done)
@@ -150,35 +168,38 @@ bool pipe_broken(struct file *writer)
 	return gone;
 }
 
+static long write_slots(struct file *f, struct pipe *p, struct iter *from)
+{
+	size_t all = from->left;
+	long error = merge(p, from) ? 0 : -EFAULT;
+
+	while (from->left && !error) {
+		if (!p->readers)
+			return broken(all - from->left);
+		if (!full(p)) {
+			error = append(p, from);
+			continue;
+		}
+		wake(&p->readable);
+		error = f->flags & O_NONBLOCK ? -EAGAIN : sleep_on(&p->writable.queue, NEVER);
+	}
+	return all > from->left ? (long)(all - from->left) : error;
+}
+
 static long pipe_write(struct file *f, struct iter *from, uint64_t *pos)
 {
 	struct pipe *p = f->inode->pipe;
-	size_t need = from->left <= PIPE_BUF ? from->left : 1, done = 0;
+	long done;
 
 	(void)pos;
 	if (!from->left)
 		return 0;
-	for (;;) {
-		size_t room = capacity(p) - pipe_bytes(p);
-		long n = 0;
-
-		if (!p->readers)
-			return broken(done);
-		if (room >= need || done)
-			n = fill(p, from, room);
-		if (n > 0)
-			wake(&p->readable);
-		if (n < 0)
-			return done ? (long)done : n;
-		done += n;
-		if (!from->left)
-			return done;
-		if (f->flags & O_NONBLOCK)
-			return done ? (long)done : -EAGAIN;
-		n = sleep_on(&p->writable.queue, NEVER);
-		if (n)
-			return done ? (long)done : n;
-	}
+	if (!p->readers)
+		return broken(0);
+	done = write_slots(f, p, from);
+	if (p->head != p->tail)
+		wake(&p->readable);
+	return done;
 }
 
 /* ---- opening and closing ---- */
@@ -211,7 +232,7 @@ static long fifo_open(struct file *f)
 {
 	bool reads = file_readable(f), writes = file_writable(f);
 	struct inode *i = f->inode;
-	struct pipe *p = i->pipe ? i->pipe : pipe_new(PIPE_PAGES);
+	struct pipe *p = i->pipe ? i->pipe : pipe_new(PIPE_SLOTS);
 	long error = 0;
 
 	if (!p)
@@ -254,14 +275,14 @@ static uint32_t pipe_poll(struct file *f, struct pollset *set)
 
 	if (file_readable(f)) {
 		pollset_add(set, &p->readable);
-		if (pipe_bytes(p))
+		if (p->head != p->tail)
 			events |= POLLIN | POLLRDNORM;
 		if (!p->writers && p->writer_opens != f->pos)
 			events |= POLLHUP;
 	}
 	if (file_writable(f)) {
 		pollset_add(set, &p->writable);
-		if (capacity(p) - pipe_bytes(p) >= PIPE_BUF)
+		if (!full(p))
 			events |= POLLOUT | POLLWRNORM;
 		if (!p->readers)
 			events |= POLLERR;
@@ -271,58 +292,49 @@ static uint32_t pipe_poll(struct file *f, struct pollset *set)
 
 static long pipe_ioctl(struct file *f, uint32_t command, uint64_t arg)
 {
-	int32_t n = pipe_bytes(f->inode->pipe);
+	int32_t n = f->inode->pipe->bytes;
 
 	return command == FIONREAD ? copy_to_user(arg, &n, sizeof n) : -ENOTTY;
 }
 
-/* Moves the bytes into a ring of another size. */
-static long pipe_resize(struct pipe *p, uint32_t pages)
+/* Moves the slots into a ring of another size. */
+static long pipe_resize(struct pipe *p, uint32_t slots)
 {
-	struct pipe *q = pipe_new(pages);
+	struct slot *new;
+	uint32_t n = p->head - p->tail;
 
-	if (!q)
+	if (n > slots)
+		return -EBUSY;
+	new = kmalloc(slots * sizeof *new);
+	if (!new)
 		return -ENOMEM;
-	while (pipe_bytes(p)) {
-		size_t n = pipe_bytes(p), m;
-		uint8_t *from = place(p, p->head, &n), *to;
-
-		m = n;
-		to = place(q, q->tail, &m);
-		if (!to) {
-			pipe_free(q);
-			return -ENOMEM;
-		}
-		memcpy(to, from, m);
-		q->tail += m;
-		p->head += m;
+	for (uint32_t k = 0; k < n; k++) {
+		new[k] = *slot_at(p, p->tail + k);
+		slot_at(p, p->tail + k)->page = NULL;
 	}
-	pages_free(p);
-	p->page = q->page;
-	p->pages = q->pages;
-	p->head = q->head;
-	p->tail = q->tail;
-	kfree(q);
+	slots_free(p->slot, p->slots);
+	p->slot = new;
+	p->slots = slots;
+	p->tail = 0;
+	p->head = n;
 	wake(&p->writable);
-	return pages * PAGE;
+	return slots * PAGE;
 }
 
 long pipe_size(struct file *f, int command, uint64_t arg)
 {
 	struct pipe *p = f->inode->pipe;
-	uint32_t pages = 1, size = arg;
+	uint32_t slots = 1, size = arg;
 
 	if (f->ops != &fifo_ops)
 		return -EBADF;
 	if (command == F_GETPIPE_SZ)
-		return capacity(p);
+		return p->slots * PAGE;
 	if ((int32_t)size < 0)
 		return -EINVAL;
-	while (pages * PAGE < size && pages < PIPE_PAGES_MAX)
-		pages *= 2;
-	if (pages * PAGE < size)
-		return -EPERM;
-	return pages * PAGE < pipe_bytes(p) ? -EBUSY : pipe_resize(p, pages);
+	while (slots * PAGE < size && slots < PIPE_SLOTS_MAX)
+		slots *= 2;
+	return slots * PAGE < size ? -EPERM : pipe_resize(p, slots);
 }
 
 const struct file_ops fifo_ops = {
@@ -392,11 +404,12 @@ CALL2(pipe2, fds, flags)
 
 /* ---- feeding ---- */
 
+/* Without a reader everything fits: it goes nowhere. */
 size_t pipe_room(struct file *writer)
 {
 	struct pipe *p = writer->inode->pipe;
 
-	return p->readers ? capacity(p) - pipe_bytes(p) : ~0ull;
+	return p->readers ? (size_t)(p->slots - (p->head - p->tail)) * PAGE : ~0ull;
 }
 
 void pipe_feed(struct file *writer, const void *bytes, size_t n)
@@ -408,7 +421,9 @@ void pipe_feed(struct file *writer, const void *bytes, size_t n)
 	if (!p->readers)
 		return;
 	iter_kernel(&it, &one, (void *)bytes, n);
-	fill(p, &it, n);
+	merge(p, &it);
+	while (it.left && !full(p) && !append(p, &it))
+		;
 	wake(&p->readable);
 }
 

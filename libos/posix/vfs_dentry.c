@@ -227,6 +227,8 @@ long dentry_lookup(struct dentry *dir, const char *name, size_t n, struct dentry
 {
 	struct dentry *d;
 
+	if (!dir->linked && dir->parent != dir)
+		return -ENOENT;
 	if (n > NAME_MAX)
 		return -ENAMETOOLONG;
 	d = table_find(dir, name, n);

@@ -52,7 +52,7 @@ long file_write(struct file *f, struct iter *from, uint64_t *pos)
 
 	if (!f->ops->write)
 		return -EINVAL;
-	if ((f->flags & O_APPEND) && S_ISREG(f->inode->mode))
+	if ((f->flags & O_APPEND) && S_ISREG(f->inode->mode) && from->left)
 		*pos = f->inode->size;
 	n = write_limit(f, *pos, from->left);
 	if (n < 0)
@@ -288,11 +288,13 @@ static long sendfile(struct file *out, struct file *in, uint64_t user, size_t n)
 		return -ESPIPE;
 	if (user && copy_from_user(&offset, user, sizeof offset))
 		return -EFAULT;
-	if ((int64_t)offset < 0 || (int64_t)n < 0 || !in->ops->seek || S_ISDIR(in->inode->mode) ||
-	    ((out->flags & O_APPEND) && !S_ISFIFO(out->inode->mode)))
+	if ((int64_t)offset < 0 || (int64_t)n < 0)
 		return -EINVAL;
 	if (n && S_ISFIFO(out->inode->mode) && pipe_broken(out))
 		return -EPIPE;
+	if (!in->ops->seek || S_ISDIR(in->inode->mode) ||
+	    ((out->flags & O_APPEND) && !S_ISFIFO(out->inode->mode)))
+		return -EINVAL;
 	done = file_copy(in, &offset, out, &out->pos, smaller(n, RW_MAX));
 	if (!user)
 		in->pos = offset;
