@@ -53,7 +53,7 @@ KTEST := $(BUILD)/tests/guest/ktest.elf
 KTEST_CHILD := $(BUILD)/tests/guest/child.elf
 KTEST_OBJS := $(call uobj,$(wildcard tests/guest/*.c))
 KTEST_MAIN := $(filter-out %/child.o,$(KTEST_OBJS))
-GUEST_TESTS += $(KTEST)
+GUEST_TESTS += $(KTEST) $(SYSROOT)/lib/libcommon.a
 
 $(BUILD)/u/tests/guest/domains.o: $(KTEST_CHILD)
 $(BUILD)/u/tests/guest/domains.o: UCFLAGS += -DCHILD_ELF=\"$(KTEST_CHILD)\"
