@@ -160,6 +160,9 @@ void smp_init(void)
 		log_print("cpu: no memory below 640 KiB: other CPUs cannot be started\n");
 		return;
 	}
+	/* The page may hold a module, as GRUB under UEFI has it: it is lent. */
+	void *lent = phys_to_virt(page), *saved = phys_to_virt(early_alloc(PAGE, PAGE));
+	page_copy(saved, lent);
 	struct ap_data *d = page ? prepare(page) : NULL;
 	for (unsigned i = 1; i < acpi.cpus; i++) {
 		struct cpu_arch *c = cpu_arch(cpu_at(cpu_count));
@@ -169,6 +172,8 @@ void smp_init(void)
 		else
 			log_print("cpu: the CPU with APIC id %u does not start\n", acpi.cpu[i]);
 	}
+	if (page && cpu_count == acpi.cpus)	/* nobody can still be on his way through it */
+		page_copy(lent, saved);
 	log_print("cpu: %u running\n", cpu_count);
 }
 
