@@ -1,6 +1,6 @@
 # The benchmark program: one static binary for all systems (tests/bench/run compares them).
 
-BENCH := $(BUILD)/tests/bench/bench
+BENCH := $(BUILD)/tests/bench/root/bin/bench
 
 $(BENCH): tests/bench/bench.c
 	$(call say,MUSL)

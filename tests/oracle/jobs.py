@@ -57,9 +57,10 @@ class Result:
     def save(self, path):
         text = json.dumps({"status": self.status, "out": base64.b64encode(self.out).decode(),
                            "err": base64.b64encode(self.err).decode()})
-        with open(path + ".new", "w") as f:
+        new = f"{path}.{os.getpid()}"
+        with open(new, "w") as f:
             f.write(text)
-        os.replace(path + ".new", path)
+        os.replace(new, path)
 
     @staticmethod
     def load(path):
@@ -82,8 +83,9 @@ class Virtue:
     name = "virtue"
 
     def command(self, folder, script, options):
-        return [os.path.join(guest.REPO, "virtue"), "run", "--add", folder,
-                "--timeout", "36000", *options, "--", script]
+        return [os.path.join(guest.REPO, "virtue"), "run", "--boot", "direct",
+                "--log", folder + ".log", "--add", folder, "--timeout", "36000", *options, "--",
+                script]
 
 
 SYSTEMS = {s.name: s for s in (Linux(), Virtue())}
@@ -168,16 +170,18 @@ def boot(system, folder, jobs, options):
         yield running, Result(CRASHED, stream.data, f"{why}\n".encode() + errors[-2000:])
 
 
-def run(system, jobs, shared, options=(), folder=None):
-    """Runs jobs, in as many boots as crashes make necessary; yields (Job, Result) in order."""
+def run(system, jobs, shared, options=(), name="jobs"):
+    """Runs jobs, in as many boots as crashes make necessary; yields (Job, Result) in order.
+
+    The files lie in build/tests/NAME-SYSTEM afterwards, the kernel's log beside it.
+    """
     left = list(jobs)
-    folder = folder or os.path.join(guest.BUILD, "tests", system.name + "-payload")
+    folder = os.path.join(guest.BUILD, "tests", f"{name}-{system.name}")
     while left:
         payload(folder, left, shared)
         by_name = {job.name: job for job in left}
-        for name, result in boot(system, folder, left, options):
-            job = by_name.pop(name)
-            yield job, result
+        for ended, result in boot(system, folder, left, options):
+            yield by_name.pop(ended), result
         if len(by_name) == len(left):
             command = shlex.join(system.command(folder, "/t/driver /t/jobs", options))
             raise guest.Failure(f"{system.name} ran no job at all; try: {command}")
@@ -204,8 +208,8 @@ def root_tools():
 class Golden:
     """Linux's answers, run where missing."""
 
-    def __init__(self, shared):
-        self.shared = shared
+    def __init__(self, shared, name):
+        self.shared, self.name = shared, name
         self.folder = os.path.join(guest.BUILD, "oracle", "golden")
         os.makedirs(self.folder, exist_ok=True)
         driver = guest.read(os.path.join(guest.BUILD, "tests", "posix", "driver"))
@@ -222,7 +226,7 @@ class Golden:
         missing = [j for j in jobs if not os.path.exists(self.path(j))]
         if missing:
             log(f"oracle: running {len(missing)} jobs on Linux")
-        for job, result in run(SYSTEMS["linux"], missing, self.shared, options):
+        for job, result in run(SYSTEMS["linux"], missing, self.shared, options, self.name):
             if result.status == CRASHED:
                 raise guest.Failure(f"{job.name} crashed Linux: {result.err.decode()}")
             result.save(self.path(job))

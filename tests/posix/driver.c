@@ -212,6 +212,8 @@ int main(int argc, char **argv)
 
 	if (!list)
 		return 125;
+	for (int sig = 1; sig < 32; sig++)
+		signal(sig, SIG_DFL); /* busybox's sh leaves SIGQUIT ignored */
 	umask(022);
 	mkdir("/tmp", 01777);
 	while (fgets(line, sizeof line, list))

@@ -1,4 +1,4 @@
-# Debian's mksh (static, musl) as the shell.
+# Debian's mksh (a static build) as the shell.
 #@ basics shell=mksh
 x=5; print "x $x" $((x*2)); [[ abc = a* ]] && print match; for i in 1 2 3; do print -n "$i "; done; print; function f { typeset x=in; print $x; }; f; print $x
 #@ arrays shell=mksh

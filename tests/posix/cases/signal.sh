@@ -43,12 +43,13 @@ sh -c 'sh -c "kill -INT \$\$; echo survived" & wait'; echo $?
 #@ int-group
 setsid sh -c 'sleep 5 & sleep 5 & (sleep 0.3; kill -TERM 0) & trap "echo t" TERM; wait; echo "st $?"; wait; echo all gone'
 #@ kill-group
-setsid sh -c 'trap "echo leader term" TERM; sh -c "trap \"echo child term\" TERM; echo ready >f; sleep 0.5 & wait; :" & while [ ! -s f ]; do sleep 0.1; done; kill -TERM -$$; wait; wait; echo end'
+setsid sh -c 'trap "echo leader term" TERM; sh -c "trap \"echo child term\" TERM; echo ready >f; sleep 0.5 & wait; :" & while [ ! -s f ]; do sleep 0.1; done; kill -TERM -$$; wait; wait; echo end' | sort
 #@ stop-continue
 (i=0; while [ $i -lt 5 ]; do echo $i >>f; sleep 0.1; i=$((i+1)); done) & p=$!
 sleep 0.15; kill -STOP $p; sleep 0.2; a=$(wc -l <f); sleep 0.4; b=$(wc -l <f); [ $a = $b ] && echo stopped
 cut -d' ' -f3 /proc/$p/stat; kill -CONT $p; wait $p; echo "$? $(wc -l <f)"
 #@ stop-kill
+exec 2>/dev/null
 sleep 9 & p=$!; sleep 0.1; kill -STOP $p; sleep 0.1; kill -TERM $p; sleep 0.2; kill -0 $p && echo "still there"; kill -CONT $p; wait $p; echo $?
 sleep 9 & p=$!; kill -STOP $p; sleep 0.1; kill -KILL $p; wait $p; echo $?
 #@ hup-orphan

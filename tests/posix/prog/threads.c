@@ -205,14 +205,14 @@ static void *wake_later(void *arg)
 {
 	nap_ms(50);
 	__atomic_store_n(&word, 1, __ATOMIC_SEQ_CST);
-	SHOW(syscall(SYS_futex, &word, FUTEX_WAKE | (long)arg, INT_MAX, NULL, NULL, 0));
-	return NULL;
+	return (void *)syscall(SYS_futex, &word, FUTEX_WAKE | (long)arg, INT_MAX, NULL, NULL, 0);
 }
 
 static void futexes(void)
 {
 	struct timespec t = { 0, 30000000 }, bad = { 0, 1000000000 };
 	static int other;
+	void *woken;
 	pthread_t th;
 
 	SHOW(syscall(SYS_futex, &word, FUTEX_WAIT, 7, NULL, NULL, 0));
@@ -226,7 +226,8 @@ static void futexes(void)
 	SHOW(syscall(SYS_futex, &word, FUTEX_CMP_REQUEUE, 1, 1l, &other, 5));
 	pthread_create(&th, NULL, wake_later, (void *)FUTEX_PRIVATE_FLAG);
 	SHOW(syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0));
-	pthread_join(th, NULL);
+	pthread_join(th, &woken);
+	printf("woken %ld\n", (long)woken);
 }
 
 /* A futex in memory that two processes share. */
