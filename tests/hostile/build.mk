@@ -1,6 +1,6 @@
 # The hostile libOS matrix: tester and hostile programs in one image (session module `hostile`).
 
-HOSTILE_OBJS := $(call uobj,$(wildcard tests/hostile/*.c) tests/hostile/stubs.S tests/guest/report.c)
+HOSTILE_OBJS := $(call uobj,$(wildcard tests/hostile/*.c) tests/hostile/stubs.S tests/guest/report.c tests/guest/part.c)
 GUEST_TESTS += $(BUILD)/tests/hostile
 
 $(BUILD)/tests/hostile: $(HOSTILE_OBJS) $(BARE_CRT) $(LIBCOMMON) $(APP_LD)

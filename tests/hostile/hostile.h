@@ -43,7 +43,8 @@ struct hostile_args {
 };
 #define CAP_LOAN	"loan"
 #define CAP_LOAN_RW	"loan-rw"
-#define CAP_EVENT	"event"		/* reaches the tester */
+#define CAP_EVENT	"event"		/* reaches the tester: */
+#define EVENT_CHILD	40
 #define PEER_SLOT	100		/* rows of several domains: their capabilities, from here on */
 #define PEERS		4
 
@@ -93,6 +94,7 @@ uint64_t neighbour_run(void);	/* neighbour.c: no row, the tester starts it besid
 
 extern uint64_t tester_loan_cap;	/* first capability of the frame lent to children */
 void tester_sleep(uint64_t ns);
+bool tester_signalled(void);	/* by the row's child, with CAP_EVENT; waits for it */
 const char *storm_of_peers(void);
 const char *kill_during_calls(void);
 

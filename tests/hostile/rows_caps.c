@@ -102,10 +102,11 @@ static uint64_t caps_revoked(void)
 /* A page on loan, read until the lender ends the loan; then nothing of it is left. */
 static uint64_t loan_ended(void)
 {
-	uint64_t loan = start_cap(self, CAP_LOAN), deadline = time_now() + 5 * NS_PER_SEC;
+	uint64_t loan = start_cap(self, CAP_LOAN), deadline = time_now() + 30 * NS_PER_SEC;
 	struct exo_cap_info info;
 	EXPECT(loan && !pt_map(self->root, TEST_VA, told->loan, 1, PTE_RO, loan));
 	EXPECT(try_read(TEST_VA) == NO_FAULT);
+	EXPECT(!exo_event_signal(start_cap(self, CAP_EVENT), 1ul << EVENT_CHILD).status);
 	while (try_read(TEST_VA) == NO_FAULT)
 		EXPECT(time_now() < deadline);
 	EXPECT(fault.vector == 14 && fault.addr == TEST_VA);
@@ -120,7 +121,8 @@ static uint64_t loan_ended(void)
 
 static const char *loan_ended_beside(void)
 {
-	tester_sleep(50 * NS_PER_MS);
+	if (!tester_signalled())
+		return "the child never mapped the loan";
 	return exo_revoke_all(0, tester_loan_cap) ? "the tester could not end its loan" : NULL;
 }
 

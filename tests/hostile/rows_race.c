@@ -83,7 +83,7 @@ static uint64_t race_retype(void)
 	race_entries = pt_find(self->root, RACE_VA, 1);
 	EXPECT(race_entries && second_make(&s, 1, racer, &r[1], 0) && !second_start(&s));
 	racer(&r[0]);
-	for (uint64_t until = time_now() + 20 * NS_PER_SEC; __atomic_load_n(&finished, __ATOMIC_ACQUIRE) != 2;) {
+	for (uint64_t until = time_now() + 40 * NS_PER_SEC; __atomic_load_n(&finished, __ATOMIC_ACQUIRE) != 2;) {
 		EXPECT(time_now() < until);
 		exo_yield(0);
 	}

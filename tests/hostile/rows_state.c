@@ -105,7 +105,7 @@ static volatile struct exo_regs *stopped_second(void)
 static uint64_t run_bad(void)
 {
 	uint64_t status = EXO_CODE(exo_context_ctl(other.cap, EXO_CTX_RUN, 0, 0, 0).status);
-	nap(2 * NS_PER_SEC);
+	nap(30 * NS_PER_SEC);
 	return status ? 1 : 2;
 }
 
@@ -160,7 +160,7 @@ static uint64_t save_garbage(void)
 		xstate[3] = 0xffffffff;			/* MXCSR, reserved bits set */
 		before = ran;
 		EXPECT(!exo_context_ctl(other.cap, EXO_CTX_RUN, 0, 0, 0).status);
-		for (uint64_t until = time_now() + 5 * NS_PER_SEC; ran == before;) {
+		for (uint64_t until = time_now() + 30 * NS_PER_SEC; ran == before;) {
 			EXPECT(time_now() < until);
 			exo_yield(0);
 		}

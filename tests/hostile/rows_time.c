@@ -68,7 +68,7 @@ static uint64_t event_storm(void)
 	uint64_t event = start_cap(self, CAP_EVENT);
 	EXPECT(event);
 	while (forever)
-		exo_event_signal(event, 1ul << 40);
+		exo_event_signal(event, 1ul << EVENT_CHILD);
 	return 1;
 }
 

@@ -3,6 +3,7 @@
  *
  * Words of the command line: `seed=N`, `row=NAME` (only that one).
  */
+#include "tests/guest/part.h"
 #include "tests/guest/report.h"
 #include "tests/hostile/hostile.h"
 #include "tests/hostile/tester.h"
@@ -14,7 +15,6 @@ VIRTUE_NOTE("bare");
 #define RUN_TIME	(200 * NS_PER_MS)
 #define PATTERN		0x5ec5e75ec5e75ec5ul
 #define EVENT_ENDED	17
-#define EVENT_CHILD	40
 
 uint64_t tester_loan_cap;
 static struct exo_start *machine;
@@ -137,10 +137,34 @@ static bool ended(const struct child *c, struct exo_domain_info *info)
 		info->state != EXO_DS_STOPPED;
 }
 
+/* Events are masked from the look to the wait, so that none is lost in between. */
 static void child_wait(const struct child *c, uint64_t deadline, struct exo_domain_info *info)
 {
-	while (!ended(c, info) && time_now() < deadline)
+	upcall_mask(upcall_first);
+	while (!ended(c, info) && time_now() < deadline) {
 		exo_wait(NULL, deadline, EXO_WAIT_UNMASK);
+		upcall_mask(upcall_first);
+	}
+	upcall_unmask(upcall_first);
+}
+
+/* What children signal to us. */
+static volatile uint64_t signals;
+
+static void on_event(struct upcall_regs *r, uint64_t bits)
+{
+	(void)r;
+	signals += bits >> EVENT_CHILD & 1;
+}
+
+static const struct upcall_handlers handlers = { NULL, NULL, on_event };
+
+bool tester_signalled(void)
+{
+	uint64_t deadline = time_now() + DEADLINE;
+	while (!signals && time_now() < deadline)
+		tester_sleep(NS_PER_MS);
+	return signals;
 }
 
 /* ---- what is looked at after each row ---------------------------------------------------------- */
@@ -218,6 +242,7 @@ static const char *row_run(const struct row *r)
 		child_make(&c, r->name, 0, on_first ? 0 : machine->cpus - 1);
 	if (why)
 		return why;
+	signals = 0;
 	spawn_start(&c.s);
 	if (r->beside)
 		why = r->beside();
@@ -358,8 +383,9 @@ int main(struct exo_start *s)
 	if (s->args_size >= sizeof(struct hostile_args))
 		return child_main(s);
 	machine = s;
+	upcall_set(&handlers);
 	report_start(s);
-	must(frames_init(s, false), "frames");
+	must(part_init(s, 7168), "frames");
 	must(time_init(s, 0), "clock");
 	start_option(s, "row", only, sizeof only);
 	start_option(s, "seed", seed, sizeof seed);

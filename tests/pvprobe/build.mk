@@ -3,7 +3,7 @@
 PV := $(BUILD)/u/tests/pvprobe
 PV_GUEST_OBJS := $(call uobj,tests/pvprobe/guest_entry.S tests/pvprobe/guest.c tests/pvprobe/guest_mmu.c)
 PV_MONITOR_OBJS := $(call uobj,tests/pvprobe/monitor.c tests/pvprobe/emulate.c \
-	tests/pvprobe/monitor_entry.S tests/guest/report.c)
+	tests/pvprobe/monitor_entry.S tests/guest/report.c tests/guest/part.c)
 GUEST_TESTS += $(BUILD)/tests/pvprobe
 
 $(PV)/guest.o $(PV)/guest_mmu.o: UCFLAGS += -fno-pie -mcmodel=kernel

@@ -344,7 +344,7 @@ int main(struct exo_start *s)
 	bool smash = start_option(s, "pvprobe", mode, sizeof mode) > 0 && !strcmp(mode, "smash");
 	if (!smash)
 		report_start(s);
-	must(frames_init(s, false), "frames_init");
+	must(part_init(s, 4096), "frames");
 	if (!smash)
 		must(time_init(s, 0), "clock");
 	build_images();

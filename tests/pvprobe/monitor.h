@@ -2,6 +2,7 @@
 #ifndef PROBE_MONITOR_H
 #define PROBE_MONITOR_H
 
+#include "tests/guest/part.h"
 #include "tests/guest/report.h"
 #include "tests/pvprobe/probe.h"
 
