@@ -82,7 +82,7 @@ uint64_t cap_find_any(struct domain *d, uint64_t name, unsigned at, struct slot 
 	uint64_t index = EXO_CAP_INDEX(name), gen = EXO_CAP_GEN(name);
 	struct slot *s;
 
-	if (name >> 32 || !index || index >= d->table_frames * SLOTS_PER_FRAME)
+	if (index >= d->table_frames * SLOTS_PER_FRAME)
 		return FAIL(CAP, at);
 	s = domain_slot(d, index);
 	if (s->type == EXO_T_NONE || (gen && gen != (s->gen & SLOT_GEN)))

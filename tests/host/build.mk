@@ -27,3 +27,7 @@ coverage: $(GENERATED) ## Line coverage of exo/core by the host tests
 	$(Q)$(BUILD)/cov/tests/host-core > $(BUILD)/cov/host-core.log
 	$(Q)$(BUILD)/cov/tests/fuzz 200000 1
 	$(Q)$(PYTHON) tests/host/coverage.py $(BUILD)/cov $(COVERAGE_MIN)
+
+.PHONY: mutants
+mutants: $(BUILD)/tests/host-core $(BUILD)/tests/fuzz ## Plant 100 bugs in exo/core, one at a time; the tests must catch 95
+	$(Q)$(PYTHON) tests/host/mutants.py $(BUILD)

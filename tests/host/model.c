@@ -111,7 +111,8 @@ uint64_t trace_kinds;
 void trace_event(unsigned kind, unsigned code, uint64_t a, uint64_t b) { (void)kind; (void)code; (void)a; (void)b; }
 void arch_trace_mask(uint64_t kinds) { trace_kinds = kinds; }
 void arch_reboot(void) { panic("reboot"); }
-void arch_irq_unmask(unsigned gsi) { (void)gsi; }
+unsigned model_unmasked;
+void arch_irq_unmask(unsigned gsi) { model_unmasked += gsi != 0; }
 void arch_ports_changed(void) { }
 
 /* ---- chance (xorshift64*) ----------------------------------------------- */
@@ -609,6 +610,8 @@ struct result call(unsigned number, uint64_t a, uint64_t b, uint64_t c, uint64_t
 	model_check_caches();
 	return r;
 }
+
+bool model_kicked(unsigned cpu) { return cpus[cpu].kicked; }
 
 void model_step(unsigned cpu)
 {

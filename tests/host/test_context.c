@@ -62,12 +62,17 @@ TEST(upcalls_fall_back_once)
 	struct actor a = actor_on_1();
 	struct exo_upcall *f;
 	struct exo_domain_info *info;
+	uint32_t t[3];
 
 	control()->stack_hi = STACK + 0x20;
 	upcall_deliver(EXO_UP_EXCEPTION, 14, 0x1234, 6);
 	CHECK(regs()->rip == 0x4000 && !control()->entry[EXO_UP_LAST], "last chance");
 	f = at_user(regs()->rsp);
 	CHECK(f->info == (14 | EXO_INFO_LAST), "told so");
+	for (unsigned i = 0; i < 3; i++)
+		t[i] = actor_frame(&a);
+	map_tables(a.root, 0x400000, t);
+	OK(pt_set(t[0], 3, 0x330, 0));
 	upcall_deliver(EXO_UP_EXCEPTION, 13, 0x403000, 2);
 	CHECK(CALL0(NULL).value == EXO_ABI_VERSION, "the way out");
 	CHECK(a.d->state == EXO_DS_KILLED && a.d->reason == EXO_DEAD_EXCEPTION, "killed");
@@ -76,6 +81,8 @@ TEST(upcalls_fall_back_once)
 	info = at_user(WINDOW);
 	CHECK(info->fault_addr == 0x403000 && info->regs.vector == 13 && info->root == a.root &&
 		info->context, "the record");
+	CHECK(info->entries[0] == pte(t[2], RW) && info->entries[1] == pte(t[1], RW) &&
+		info->entries[2] == pte(t[0], RW) && info->entries[3] == 0x330, "the mapping");
 	IS(CALL4(DOMAIN_CTL, a.cap, EXO_DOM_START, 0, 0), STATE, 1);
 	OK(FINISH(CALL1(DOMAIN_DESTROY, a.cap)));
 	CHECK(a.d->reason == EXO_DEAD_EXCEPTION, "the reason stays");
@@ -102,6 +109,26 @@ TEST(events_arrive_unmasked)
 	control()->restart = 0x900;
 	CALL0(NULL);
 	CHECK(regs()->rip == 0x900 && regs()->rsp == 0x5555 && control()->mask == 1, "restarted");
+}
+
+TEST(events_reach_other_cpus)
+{
+	struct actor a = actor_make(60);
+	struct context *x = context_at(a.d->context_head);
+	uint64_t event, copy = CALL6(CAP_COPY, 0, 0, x->cap % 128, EXO_R_CONTROL, 0, 0).value;
+
+	event = CALL3(EVENT_CREATE, 0, copy, 0x10000).value;
+	OK(CALL6(CAP_COPY, 0, 100, x->cap % 128, EXO_R_YIELD, 0, 0));
+	IS(CALL3(EVENT_CREATE, 0, 100, 0x10000), RIGHT, 2);
+	IS(CALL3(EVENT_CREATE, 0, copy, 0x8000), ARG, 3);
+	IS(CALL3(EVENT_CREATE, 0, copy, 0), ARG, 3);
+	CHECK(model_run(3, a.d) && x->running, "runs");
+	model_step_all();
+	CHECK(CALL2(EVENT_SIGNAL, event, 0x10000).value == 1 && !model_kicked(3), "masked: no kick");
+	context_control(x)->mask = context_control(x)->pending = 0;
+	CHECK(CALL2(EVENT_SIGNAL, event, 0x10000).value == 1 && model_kicked(3), "kicked");
+	OK(CALL2(CAP_DELETE, 0, copy));
+	IS(CALL2(EVENT_SIGNAL, event, 0x10000), CAP, 1);	/* derived from the copy */
 }
 
 TEST(undeliverable_events_kill)
@@ -411,7 +438,9 @@ TEST(timers_are_set_and_cancelled)
 	CHECK(!me()->timers[0].slot, "cancelled");
 	OK(CALL1(TIMER_SET, EXO_FOREVER));
 	CHECK(!(control()->events & EXO_EV_TIMER), "quiet");
+	OK(CALL1(TIMER_SET, model_time + 1000000));
 	OK(CALL1(TIMER_SET, 1));
+	CHECK(!me()->timers[0].slot, "no timer is left");
 	CHECK(control()->events & EXO_EV_TIMER, "the past fires at once");
 	OK(CALL1(TIMER_SET, model_time + (1ul << 60)));
 	CHECK(me()->timers[0].slot, "beyond the wheel");
@@ -576,7 +605,9 @@ TEST(devices_belong_to_one)
 	IS(CALL4(DEVICE_CTL, 90, EXO_DEV_BIND, 88, 0x10000), CAP, 3);
 	IS(CALL4(DEVICE_CTL, 90, EXO_DEV_BIND, event, 0x40000), RIGHT, 4);
 	OK(CALL4(DEVICE_CTL, 90, EXO_DEV_BIND, event, 0x10000));
+	CHECK(model_unmasked == 1, "unmasked");
 	OK(CALL2(DEVICE_CTL, 90, EXO_DEV_ACK));
+	CHECK(model_unmasked == 2, "acknowledged");
 	device_interrupt(9);
 	CHECK(control()->events & 0x10000, "told");
 	/* Ports go to who opens them, and end with the capability. */

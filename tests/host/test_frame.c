@@ -161,6 +161,7 @@ TEST(copy_moves_bytes)
 	IS(r, AGAIN, 0);
 	CHECK(r.value == 64 * 4096, "bounded");
 	OK(CALL6(FRAME_COPY, 0, px, 0, py, 0, 0));
+	OK(CALL6(FRAME_COPY, 0, (MODEL_FRAMES - 1) * 4096ul, 0, py, 4096, 0));	/* to the end of memory */
 }
 
 TEST(copy_by_loan)
