@@ -93,30 +93,28 @@ static const char *add_segment(struct elf_image *e, const struct phdr *p, uint64
 	return NULL;
 }
 
-/* Looks through the notes of one PT_NOTE for ours; malformed ones end the search. */
-static void find_note(struct elf_image *e, const struct phdr *p)
+bool elf_note(const void *notes, size_t size, char libos[12], uint32_t *version)
 {
-	uint64_t at = p->offset, end = p->offset + p->filesz;
+	const uint8_t *at = notes, *end = at + size;
 	struct virtue_note n;
-	if (!inside(e, p->offset, p->filesz))
-		return;
 	while (end - at >= 12) {
-		memcpy(&n, e->image + at, 12);
-		uint64_t size = 12 + (((uint64_t)n.name_size + 3) & ~3ul) +
+		memcpy(&n, at, 12);
+		uint64_t length = 12 + (((uint64_t)n.name_size + 3) & ~3ul) +
 			(((uint64_t)n.desc_size + 3) & ~3ul);
-		if (size > end - at)
-			return;
-		if (size >= sizeof n && n.type == VIRTUE_NOTE_TYPE && n.name_size == 7) {
-			memcpy(&n, e->image + at, sizeof n);
+		if (length > (uint64_t)(end - at))
+			return false;
+		if (length >= sizeof n && n.type == VIRTUE_NOTE_TYPE && n.name_size == 7) {
+			memcpy(&n, at, sizeof n);
 			if (!memcmp(n.name, "Virtue", 7)) {
-				e->abi_version = n.abi_version;
-				memcpy(e->libos, n.libos, sizeof e->libos);
-				e->libos[sizeof e->libos - 1] = 0;
-				return;
+				*version = n.abi_version;
+				memcpy(libos, n.libos, sizeof n.libos);
+				libos[sizeof n.libos - 1] = 0;
+				return true;
 			}
 		}
-		at += size;
+		at += length;
 	}
+	return false;
 }
 
 static const char *take_header(struct elf_image *e, const struct phdr *p, uint64_t lo, uint64_t hi)
@@ -125,7 +123,8 @@ static const char *take_header(struct elf_image *e, const struct phdr *p, uint64
 	case PT_LOAD:
 		return add_segment(e, p, lo, hi);
 	case PT_NOTE:
-		find_note(e, p);
+		if (inside(e, p->offset, p->filesz))
+			elf_note(e->image + p->offset, p->filesz, e->libos, &e->abi_version);
 		return NULL;
 	case PT_TLS:
 		e->tls = p->vaddr;

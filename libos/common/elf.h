@@ -43,6 +43,8 @@ struct elf_image {
  * in [lo, hi). */
 const char *elf_parse(const void *image, size_t size, uint64_t lo, uint64_t hi,
 	struct elf_image *out);
+/* Looks for the libOS note among the notes of a PT_NOTE segment; malformed ones end the search. */
+bool elf_note(const void *notes, size_t size, char libos[12], uint32_t *version);
 /* NULL if the note fits (name, and our ABI version), else a text that names both sides, in
  * `buffer`. */
 const char *elf_check_note(const struct elf_image *e, const char *libos, char *buffer, size_t n);

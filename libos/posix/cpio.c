@@ -104,10 +104,12 @@ static long folder_make(const char *path)
 /* Makes the folders above an entry that the archive left out, and walks to the last. */
 static long folder_walk(const struct entry *e, struct walk *w)
 {
-	char path[PATH_MAX + 1] = "/";
+	char *path = w->text;		/* the walk's result refers to it */
 	long error = 0;
 
-	text_copy(path + 1, e->name, PATH_MAX);
+	path[0] = '/';
+	if (text_copy(path + 1, e->name, PATH_MAX - 1) >= PATH_MAX - 1)
+		error = -ENAMETOOLONG;
 	for (char *p = strchr(path + 1, '/'); p && !error; p = strchr(p + 1, '/')) {
 		*p = 0;
 		error = folder_make(path);

@@ -3,6 +3,7 @@
  *
  * Left to others: random bytes (processes half), terminals (tty.c, pty.c).
  */
+#include "libos/posix/domain.h"
 #include "libos/posix/poll.h"
 #include "libos/posix/tmpfs.h"
 #include "libos/posix/tty.h"
@@ -143,6 +144,8 @@ static const struct device {
 	{ "tty", 0666, MAKEDEV(5, 0), &own_tty_ops },
 	{ "console", 0600, MAKEDEV(5, 1), &console_ops },
 	{ "ptmx", 0666, MAKEDEV(5, 2), &ptmx_ops },
+	{ "domain", 0600, MAKEDEV(10, 250), &domain_ops },
+	{ "trace", 0600, MAKEDEV(10, 251), &trace_ops },
 };
 #define DEVICES (sizeof devices / sizeof devices[0])
 

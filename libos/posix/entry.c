@@ -4,6 +4,7 @@
  * These functions run with events masked; those called by entry_stubs.S take the lock and release
  * it themselves.
  */
+#include "libos/posix/domain.h"
 #include "libos/posix/mm.h"
 #include "libos/posix/process.h"
 #include "libos/posix/signal.h"
@@ -53,6 +54,8 @@ void events_take(void)
 	}
 	if (bits & EVENT_UART)
 		uart_interrupt();
+	if (bits & EVENT_DOMAIN)
+		domain_news();
 }
 
 /* Before leaving: all that stands in `work`, until there is nothing more; the lock is held,

@@ -4,6 +4,7 @@
  * caller as it was.  Arguments and the initial stack are args.c's.
  */
 #include "libos/posix/args.h"
+#include "libos/posix/domain.h"
 #include "libos/posix/mm.h"
 #include "libos/posix/program.h"
 #include "libos/posix/signal.h"
@@ -248,6 +249,14 @@ static long run(const char *path, struct args *a)
 		if (error)
 			return error;
 		long n = file_read_at(f, head, PROGRAM_HEAD, 0);
+		if (n >= 4 && !memcmp(head, "\177ELF", 4) && domain_program(f, head, n)) {
+			file_put(f);
+			error = args_script(a, open_path, DOMAIN_TOOL, "--");
+			if (error)
+				return error;
+			open_path = DOMAIN_TOOL;
+			continue;
+		}
 		if (n < 2 || head[0] != '#' || head[1] != '!') {
 			error = run_elf(f, head, n, a);
 			file_put(f);
