@@ -99,7 +99,7 @@ $(BUILD)/tools.mk: tools/need
 
 # Targets
 
-.PHONY: all help run iso gdb log test check clean distclean
+.PHONY: all help run trace iso gdb log test check clean distclean
 all: $(BUILD)/virtue.iso ## Build all that a run needs
 
 help: ## Print this list
@@ -124,6 +124,9 @@ endif
 
 run: all ## A shell in the machine, or CMD='...' (ADD=DIR GET=/path=file MEM= CPUS= UEFI=1 ...)
 	@./virtue run $(RUN_OPTIONS) $(WITH_COMMAND)
+
+trace: all ## Run CMD='...' and leave build/trace.json, for Perfetto and chrome://tracing
+	@tools/trace $(BUILD)/trace.json "$${CMD:?CMD='...' is missing}" $(RUN_OPTIONS)
 
 gdb: all ## The same under gdb, with symbols of kernel, libOS and init
 	@tools/need gdb

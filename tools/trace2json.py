@@ -14,7 +14,7 @@ import struct
 import sys
 from pathlib import Path
 
-RING = 16 * 4096
+PAGE = 4096
 HEAD = 64
 EVENT = struct.Struct("<QBBHIQQ")
 CALL, RETURN, UPCALL, SWITCH, SHOOTDOWN, IRQ, SIGNAL = range(7)
@@ -29,8 +29,6 @@ def call_names():
 def events(ring):
     """A ring's events, oldest first; nothing if it was never written."""
     head, slots = struct.unpack_from("<QQ", ring)
-    if not slots or HEAD + slots * EVENT.size > len(ring):
-        return
     for i in range(max(0, head - slots), head):
         yield EVENT.unpack_from(ring, HEAD + (i % slots) * EVENT.size)
 
@@ -73,12 +71,25 @@ class Track:
             self.add(name, us, "i", s="t", args=args)
 
 
+def split(data):
+    """The rings, whose heads tell how long they are."""
+    rings = []
+    while data:
+        slots = struct.unpack_from("<QQ", data)[1] if len(data) >= HEAD else 0
+        size = -(-(HEAD + slots * EVENT.size) // PAGE) * PAGE
+        if not slots or size > len(data):
+            sys.exit("trace2json: these are no trace rings")
+        rings.append(data[:size])
+        data = data[size:]
+    return rings
+
+
 def convert(data, khz):
     names, out = call_names(), []
-    for cpu in range(len(data) // RING):
+    for cpu, ring in enumerate(split(data)):
         track = Track(out, names, cpu)
         out.append({"name": "thread_name", "ph": "M", "pid": 1, "tid": cpu, "args": {"name": f"CPU {cpu}"}})
-        for tsc, kind, _, code, context, a, b in events(data[cpu * RING:(cpu + 1) * RING]):
+        for tsc, kind, _, code, context, a, b in events(ring):
             track.event(tsc * 1000 / khz, kind, code, context, a, b)
     return {"traceEvents": out, "displayTimeUnit": "ns"}
 
@@ -88,10 +99,7 @@ def main():
     parser.add_argument("--khz", type=float, default=1e6, help="the TSC's frequency")
     parser.add_argument("rings")
     options = parser.parse_args()
-    data = Path(options.rings).read_bytes()
-    if not data or len(data) % RING:
-        sys.exit(f"trace2json: {options.rings}: {len(data)} bytes are not a number of rings of {RING}")
-    json.dump(convert(data, options.khz), sys.stdout)
+    json.dump(convert(Path(options.rings).read_bytes(), options.khz), sys.stdout)
 
 
 if __name__ == "__main__":

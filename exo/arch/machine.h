@@ -161,7 +161,7 @@ void smp_init(void);			/* starts the other CPUs: they wait for smp_release */
 void smp_release(void);
 void flush_local(uint64_t va, uint64_t pages);
 
-#define TRACE_FRAMES	16
+#define TRACE_FRAMES	64	/* of a CPU */
 void trace_init(unsigned cpus);
 
 void init_create(void);			/* the first domain, from the module `init` */

@@ -155,6 +155,7 @@ static void boot(void)
 	uart_init(start_page);
 	for (unsigned i = 1; i < start_page->cpus && cpu_count < CPU_MAX; i++)
 		cpu_add(i);
+	trace_init();
 	session_begin();
 	idle_loop();
 }
