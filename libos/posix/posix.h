@@ -128,10 +128,12 @@ void random_bytes(void *to, size_t n);
 
 /* ---- files as the processes half sees them (vfs.h has the rest) ---------------- */
 
+void trace_init(void);			/* maps the kernel's trace rings, if the session has them */
 void vfs_init(void);			/* an empty root */
 void vfs_ready(void);			/* after unpacking: /dev, /proc, /tmp */
 long cpio_unpack(const void *archive, size_t size);	/* into the root; -EINVAL names the entry in the log */
-/* Opens for exec: follows links, checks type and x permission. */
+/* Opens for exec: follows links, checks type and x permission.  While the file is open it can't
+ * be opened for writing. */
 long file_open_exec(const char *path, struct file **out);
 long file_read_at(struct file *f, void *to, size_t n, uint64_t offset);	/* kernel buffer */
 uint64_t file_size(struct file *f);

@@ -112,7 +112,7 @@ struct inode {
 	uint32_t refs;
 	uint32_t mode, nlink, uid, gid;
 	uint32_t writers;		/* open for writing: exec gives ETXTBSY */
-	uint32_t executed;		/* mapped as a program: open for writing gives ETXTBSY */
+	uint32_t executed;		/* open as a program: opening for writing gives ETXTBSY */
 	uint64_t rdev;
 	uint64_t size;			/* bytes */
 	uint64_t pages;			/* frames of data */
@@ -164,6 +164,7 @@ struct file {
 	uint32_t flags;			/* O_*: access mode and status */
 	uint64_t pos;
 	int owner;			/* F_SETOWN */
+	bool program;			/* opened by exec; counted in inode.executed */
 	void *data;
 	struct epoll_watch *watches;	/* epoll sets that hold it */
 };
@@ -295,6 +296,7 @@ extern const struct file_ops dir_ops;		/* of directories kept as dentries */
 /* ---- file types ------------------------------------------------------------------------------ */
 
 extern const struct file_ops fifo_ops;		/* pipe.c */
+extern const struct file_ops trace_ops;		/* tracedev.c */
 extern const struct inode_ops anonymous_inode_ops;
 const struct file_ops *device_ops(uint32_t mode, uint64_t rdev);	/* dev.c; NULL: none */
 void stat_fill(struct inode *i, struct linux_stat *st);
