@@ -15,6 +15,7 @@ enum outcome {
 	DIES_EXCEPTION,		/* killed: an exception that could not be delivered */
 	DIES_STATE,		/* killed: a state that cannot be loaded */
 	EXITS_OR_STATE,		/* one or the other, as the race goes */
+	BESIDE,			/* the tester's function starts the children itself */
 	RUNS,			/* until the tester destroys it */
 };
 
@@ -28,18 +29,17 @@ struct row {
 };
 /* Tables of rows, each ended by one without a name. */
 extern const struct row cap_rows[], memory_rows[], pointer_rows[], instruction_rows[], state_rows[],
-	quota_rows[], time_rows[], race_rows[];
+	quota_rows[], time_rows[], race_rows[], fuzz_rows[];
 
 /* What the tester tells a child, in its argument block. */
 #define SECRETS	4
 struct hostile_args {
 	char row[24];
 	uint64_t number;	/* of the variant, for rows that run more than once */
-	uint64_t seed;
+	uint64_t seed, calls;
 	uint64_t secret[SECRETS];	/* pfns of the tester's and the neighbour's own frames */
 	uint64_t object, table;		/* pfns: this domain's object and capability table */
 	uint64_t loan, loan_rw;	/* pfns on loan: CAP_LOAN (read only), CAP_LOAN_RW */
-	uint64_t page_rw;	/* reserved */
 };
 #define CAP_LOAN	"loan"
 #define CAP_LOAN_RW	"loan-rw"
@@ -97,5 +97,6 @@ void tester_sleep(uint64_t ns);
 bool tester_signalled(void);	/* by the row's child, with CAP_EVENT; waits for it */
 const char *storm_of_peers(void);
 const char *kill_during_calls(void);
+const char *fuzz_beside(void);
 
 #endif

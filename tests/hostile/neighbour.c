@@ -45,7 +45,7 @@ static bool bases_same(void)
 
 uint64_t neighbour_run(void)
 {
-	volatile uint64_t *heart = (uint64_t *)TEST_VA;
+	volatile uint64_t *heart = (uint64_t *)TEST_VA + 32;
 	EXPECT(!pt_map(self->root, TEST_VA, told->loan_rw, 1, PTE_RW, start_cap(self, CAP_LOAN_RW)));
 	for (unsigned i = 0; i < WORDS; i++)
 		memory[i] = i * 0x9e3779b97f4a7c15;

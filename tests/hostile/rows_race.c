@@ -198,7 +198,7 @@ static uint64_t call_forever(void)
 const struct row race_rows[] = {
 	{ "race-retype", race_retype, EXITS, 2, NULL },
 	{ "race-root", race_root, EXITS_OR_STATE, 2, NULL },
-	{ "peers", peers, RUNS, 1, storm_of_peers },
-	{ "kill-in-call", call_forever, RUNS, 1, kill_during_calls },
+	{ "peers", peers, BESIDE, 1, storm_of_peers },
+	{ "kill-in-call", call_forever, BESIDE, 1, kill_during_calls },
 	{ NULL, NULL, EXITS, 0, NULL },
 };

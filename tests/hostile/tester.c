@@ -1,7 +1,8 @@
 /* The tester: starts each hostile program in a domain of its own, looks at how it ends, at the
  * neighbour, which must not notice, and at the frames, which must all come back.
  *
- * Words of the command line: `seed=N`, `row=NAME` (only that one).
+ * Words of the command line: `seed=N`; `row=NAME`: only that one; `row=fuzz calls=N`: the fuzzer
+ * (fuzz.c), which is no row of the matrix and runs only when asked for.
  */
 #include "tests/guest/part.h"
 #include "tests/guest/report.h"
@@ -15,6 +16,8 @@ VIRTUE_NOTE("bare");
 #define RUN_TIME	(200 * NS_PER_MS)
 #define PATTERN		0x5ec5e75ec5e75ec5ul
 #define EVENT_ENDED	17
+#define FUZZ_SLOT	40		/* slots of CPU time that fuzzers hold */
+#define HEART		32		/* the neighbour's word of the shared page */
 
 uint64_t tester_loan_cap;
 static struct exo_start *machine;
@@ -26,7 +29,7 @@ static struct child neighbour;
 
 /* ---- children ------------------------------------------------------------------------------ */
 
-static uint64_t own_frames(void)
+uint64_t frames_held(void)
 {
 	struct exo_domain_info info;
 	return exo_domain_info(0, &info).status ? 0 : info.frames;
@@ -63,8 +66,8 @@ static void know(uint64_t from, uint64_t to)
 
 const char *child_make(struct child *c, const char *row, uint64_t number, unsigned cpu)
 {
-	static struct spawn_cap caps[4];
-	c->before = own_frames();
+	static struct spawn_cap caps[6];
+	c->before = frames_held();
 	uint64_t got = frames_take(QUOTA, c->quota, EXTENTS), clock = start_cap(machine, CAP_CLOCK);
 	c->s = (struct spawn){ .elf = &elf, .quota = c->quota, .object = frame_take(), .table = frame_take(),
 		.caps = caps, .args = &args, .args_size = sizeof args, .cpu = cpu, .stack_pages = 8 };
@@ -75,9 +78,12 @@ const char *child_make(struct child *c, const char *row, uint64_t number, unsign
 	if (tester_loan_cap)
 		caps[c->s.cap_count++] = (struct spawn_cap){ CAP_LOAN, tester_loan_cap,
 			EXO_R_GRANT | EXO_R_READ, 0, 0 };
-	if (!strcmp(row, "neighbour"))
+	if (!strcmp(row, "neighbour") || !strcmp(row, "fuzz"))
 		caps[c->s.cap_count++] = (struct spawn_cap){ CAP_LOAN_RW, heart_cap,
 			EXO_R_READ | EXO_R_WRITE, 0, 0 };
+	if (!strcmp(row, "fuzz"))
+		caps[c->s.cap_count++] = (struct spawn_cap){ CAP_SLICE, start_cap_at(machine, CAP_SLICE, cpu),
+			EXO_R_GRANT | EXO_R_BIND | EXO_R_LENGTH, FUZZ_SLOT, 2 };
 	text_copy(args.row, row, sizeof args.row);
 	args.number = number;
 	args.object = c->s.object;
@@ -111,6 +117,17 @@ static uint64_t end_with_heirs(uint64_t domain, uint64_t *returned)
 	return status;
 }
 
+const char *child_make_seeded(struct child *c, const char *row, uint64_t number, unsigned cpu,
+	uint64_t seed, uint64_t calls)
+{
+	uint64_t before = args.seed;
+	args.seed = seed;
+	args.calls = calls;
+	const char *why = child_make(c, row, number, cpu);
+	args.seed = before;
+	return why;
+}
+
 /* Its end: what it held is ours again, to the last frame. */
 const char *child_end(struct child *c, bool exact)
 {
@@ -118,7 +135,7 @@ const char *child_end(struct child *c, bool exact)
 	uint64_t returned = 0, status, now;
 	know(EXO_CAP_INDEX(c->s.domain), 0);
 	status = end_with_heirs(c->s.domain, &returned);
-	now = own_frames();
+	now = frames_held();
 	if (status) {
 		snprintf(text, sizeof text, "destroy: %s", exo_status_text(status));
 		return text;
@@ -131,7 +148,7 @@ const char *child_end(struct child *c, bool exact)
 	return text;
 }
 
-static bool ended(const struct child *c, struct exo_domain_info *info)
+bool child_ended(const struct child *c, struct exo_domain_info *info)
 {
 	return !exo_domain_info(c->s.domain, info).status && info->state != EXO_DS_ACTIVE &&
 		info->state != EXO_DS_STOPPED;
@@ -141,7 +158,7 @@ static bool ended(const struct child *c, struct exo_domain_info *info)
 static void child_wait(const struct child *c, uint64_t deadline, struct exo_domain_info *info)
 {
 	upcall_mask(upcall_first);
-	while (!ended(c, info) && time_now() < deadline) {
+	while (!child_ended(c, info) && time_now() < deadline) {
 		exo_wait(NULL, deadline, EXO_WAIT_UNMASK);
 		upcall_mask(upcall_first);
 	}
@@ -189,6 +206,7 @@ static const char *outcome_check(const struct row *r, const struct exo_domain_in
 		if (killed && info->reason == EXO_DEAD_STATE)
 			return NULL;
 		break;
+	case BESIDE:
 	case RUNS:
 		if (info->state == EXO_DS_ACTIVE || info->state == EXO_DS_STOPPED)
 			return NULL;
@@ -211,12 +229,12 @@ static const char *record_check(const struct exo_domain_info *info)
 }
 
 /* The neighbour lives, its heart goes on beating, and nobody wrote to what is ours. */
-static const char *neighbour_check(void)
+const char *neighbour_check(void)
 {
 	struct exo_domain_info info;
-	uint64_t beat = *heart, deadline = time_now() + DEADLINE;
-	while (*heart == beat) {
-		if (ended(&neighbour, &info))
+	uint64_t beat = heart[HEART], deadline = time_now() + DEADLINE;
+	while (heart[HEART] == beat) {
+		if (child_ended(&neighbour, &info))
 			return "the neighbour died";
 		if (time_now() > deadline)
 			return "the neighbour stands still";
@@ -231,6 +249,17 @@ static const char *neighbour_check(void)
 
 /* ---- rows ------------------------------------------------------------------------------------------ */
 
+volatile uint64_t *tester_shared(void) { return heart; }
+
+uint64_t tester_option(const char *name, uint64_t otherwise)
+{
+	char text[24];
+	uint64_t value;
+	if (start_option(machine, name, text, sizeof text) < 0 || !text_number(text, &value))
+		return otherwise;
+	return value;
+}
+
 static const char *row_run(const struct row *r)
 {
 	struct child c;
@@ -238,6 +267,12 @@ static const char *row_run(const struct row *r)
 	bool on_first = r->outcome == RUNS || r->cpus > 1;
 	struct exo_result loan = exo_frame_lend(0, EXO_SLOT_ANY, loan_pfn, 1, EXO_R_GRANT | EXO_R_READ);
 	tester_loan_cap = loan.value;
+	if (r->outcome == BESIDE) {
+		const char *wrong = r->beside(), *also = neighbour_check();
+		exo_delete_all(0, tester_loan_cap);
+		tester_loan_cap = 0;
+		return wrong ? wrong : also;
+	}
 	const char *why = loan.status ? "lend" :
 		child_make(&c, r->name, 0, on_first ? 0 : machine->cpus - 1);
 	if (why)
@@ -293,7 +328,7 @@ const char *storm_of_peers(void)
 {
 	static struct child c[PEERS];
 	const char *why = NULL, *end;
-	uint64_t before = own_frames();
+	uint64_t before = frames_held();
 	unsigned n = 0;
 	while (n < PEERS && !(why = child_make(&c[n], "peers", n + 1, n % machine->cpus)))
 		n++;
@@ -306,7 +341,7 @@ const char *storm_of_peers(void)
 	while (n)
 		if ((end = child_end(&c[--n], false)) && !why)
 			why = end;
-	return why ? why : own_frames() != before ? "frames are missing" : NULL;
+	return why ? why : frames_held() != before ? "frames are missing" : NULL;
 }
 
 const char *kill_during_calls(void)
@@ -379,7 +414,7 @@ static const struct row *const tables[] = { cap_rows, memory_rows, pointer_rows,
 
 int main(struct exo_start *s)
 {
-	char only[24] = "", seed[24] = "1";
+	char only[24] = "";
 	if (s->args_size >= sizeof(struct hostile_args))
 		return child_main(s);
 	machine = s;
@@ -388,8 +423,8 @@ int main(struct exo_start *s)
 	must(part_init(s, 7168), "frames");
 	must(time_init(s, 0), "clock");
 	start_option(s, "row", only, sizeof only);
-	start_option(s, "seed", seed, sizeof seed);
-	must(text_number(seed, &args.seed) ? EXO_OK : EXO_ARG, "seed");
+	args.seed = tester_option("seed", 1);
+	cpus = s->cpus;
 	struct exo_result r = exo_event_create(EXO_SLOT_ANY, 0, 1ul << EVENT_ENDED | 1ul << EVENT_CHILD);
 	must(r.status, "event");
 	event = r.value;
@@ -403,6 +438,8 @@ int main(struct exo_start *s)
 	report_line("hostile: seed %lu, %u CPUs", args.seed, machine->cpus);
 	for (unsigned i = 0; i < ARRAY_LEN(tables); i++)
 		rows_run(tables[i], only);
+	if (only[0])
+		rows_run(fuzz_rows, only);
 	report_case("hostile-neighbour", child_end(&neighbour, true));
 	report_end();
 }
