@@ -64,7 +64,7 @@ static void list_unlink(struct domain *d, uint32_t pfn)
 	if (d->sweep_cursor == pfn)	/* a sweep goes on behind it, or ends */
 		d->sweep_cursor = next == d->frames_head ? 0 : next;
 	if (d->take_cursor == pfn)	/* revocation walks the other way */
-		d->take_cursor = next ? f->next : 0;
+		d->take_cursor = f->next == d->frames_head ? 0 : f->next;
 	if (d->frames_head == pfn)
 		d->frames_head = next;
 	frame_at(f->next)->prev = f->prev;

@@ -103,6 +103,8 @@ static void choose(struct domain *d, unsigned *budget)
 	want = want < room ? want : room;
 	want = want < DOOMED_MAX ? want : DOOMED_MAX;
 	d->doomed_swept = false;
+	if (d->sweep_for == SWEEP_DOOMED)	/* for frames that were spared then: begin anew */
+		d->sweep_cursor = d->frames_head;
 	d->take_all = !room;
 	while (d->doomed_count < want && spend(budget, 1)) {
 		if (!(pfn = order_pick(d)) && !(pfn = list_pick(d))) {

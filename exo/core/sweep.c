@@ -98,7 +98,7 @@ bool loan_end(struct slot *s, unsigned *budget)
 	if (s->aux == d->id)
 		return true;
 	waits_lose(d, s);
-	if (s->count && d->foreign && !sweep(d, slot_name(s), budget))
+	if (s->count && (d->foreign || d->sweep_for == slot_name(s)) && !sweep(d, slot_name(s), budget))
 		return false;
 	frame_flush_for(d->foreign_stamp);
 	if (d != current_domain())

@@ -172,6 +172,8 @@ static void check_caps(struct domain *d)
 	}
 	if (d->watch.type)
 		check_slot(&d->watch);
+	AUDIT(d->sweep_for <= 1 || (slot_domain(slot_at(d->sweep_for)) == d &&
+		slot_at(d->sweep_for)->type == EXO_T_FRAMES), "domain %x sweeps for nobody", d->id);
 	AUDIT(d == domains[0] || slot_domain(slot_at(d->cap))->id == d->parent, "domain %x's first capability",
 		d->id);
 }

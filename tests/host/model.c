@@ -151,7 +151,8 @@ bool model_may_access(const struct domain *d, uint64_t pfn, bool write, bool exe
 	type = frames[pfn].type;
 	if (frames[pfn].owner == d->id)
 		return type == EXO_F_DATA || (!write && type >= EXO_F_PT1 && type <= EXO_F_PT4);
-	if (type != EXO_F_DATA && (write || type != EXO_F_EXPORT))
+	/* Who makes a page table of a frame that others read lets them read that. */
+	if (type != EXO_F_DATA && (write || (type != EXO_F_EXPORT && (type < EXO_F_PT1 || type > EXO_F_PT4))))
 		return false;
 	return on_loan(d, pfn, EXO_R_READ | (write ? EXO_R_WRITE : 0) | (exec ? EXO_R_EXEC : 0));
 }

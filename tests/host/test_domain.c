@@ -230,6 +230,69 @@ TEST(sweeps_restart)
 	audit();
 }
 
+/* A sweep that has become pointless is not left behind. */
+TEST(sweeps_end_with_their_loan)
+{
+	struct actor a = actor_make(600);
+	uint32_t tables[3], x = fresh(), t[30];
+
+	OK(CALL5(FRAME_LEND, 0, 60, x, 1, EXO_R_READ | EXO_R_GRANT));
+	OK(CALL6(CAP_COPY, a.cap, 50, 60, EXO_R_READ, 0, 0));
+	CHECK(model_run(1, a.d), "runs");
+	model_on(1);
+	tables_of(&a, tables);
+	for (unsigned i = 0; i < 30; i++) {
+		t[i] = actor_frame(&a);
+		OK(retype(t[i], EXO_KIND_PT1));
+		OK(pt_set(t[i], i, pte(x, RO | EXO_PTE_NX), 50));
+	}
+	model_on(0);
+	IS(CALL2(CAP_DELETE, 0, 60), AGAIN, 0);
+	model_on(1);
+	for (unsigned i = 0; i < 30; i++)
+		OK(pt_set(t[i], i, 0, 0));
+	CHECK(!a.d->foreign && a.d->sweep_for, "nothing is left to find");
+	model_on(0);
+	OK(FINISH(CALL2(CAP_DELETE, 0, 60)));
+	CHECK(!a.d->sweep_for, "the sweep is over");
+	OK(CALL5(FRAME_LEND, 0, 60, x, 1, EXO_R_READ | EXO_R_GRANT));
+	/* The same at the end of the domain. */
+	OK(CALL6(CAP_COPY, a.cap, 50, 60, EXO_R_READ, 0, 0));
+	model_on(1);
+	OK(pt_set(t[0], 0, pte(x, RO | EXO_PTE_NX), 50));
+	model_on(0);
+	IS(CALL2(CAP_DELETE, 0, 60), AGAIN, 0);
+	OK(FINISH(CALL1(DOMAIN_DESTROY, a.cap)));
+	audit();
+}
+
+/* A lent frame may become a page table; its readers then read that. */
+TEST(lent_frames_become_tables)
+{
+	struct actor a = actor_make(100);
+	uint32_t t[3], x = fresh();
+
+	OK(CALL5(FRAME_LEND, 0, 60, x, 1, EXO_R_READ | EXO_R_WRITE | EXO_R_GRANT));
+	OK(CALL6(CAP_COPY, a.cap, 50, 60, EXO_R_READ | EXO_R_WRITE, 0, 0));
+	CHECK(model_run(1, a.d), "runs");
+	model_on(1);
+	tables_of(&a, t);
+	OK(pt_set(t[0], 0, pte(x, RW | EXO_PTE_NX), 50));
+	model_on(0);
+	IS(retype(x, EXO_KIND_PT1), BUSY, 2);
+	model_on(1);
+	OK(pt_set(t[0], 0, pte(x, RO | EXO_PTE_NX), 50));
+	model_on(0);
+	OK(retype(x, EXO_KIND_PT1));
+	audit();
+	model_on(1);
+	IS(pt_set(t[0], 1, pte(x, RO | EXO_PTE_NX), 50), TYPE, 2);
+	IS(pt_set(t[0], 0, pte(x, RW | EXO_PTE_NX), 50), TYPE, 2);
+	model_on(0);
+	OK(CALL2(CAP_DELETE, 0, 60));
+	CHECK(!frame_table[x].mapped, "swept");
+}
+
 /* ---- destruction -------------------------------------------------------- */
 
 static void destroy_all(struct actor *a)
@@ -616,6 +679,54 @@ TEST(revoke_meets_the_unwilling)
 	CHECK(frame_table[lent].owner == a.d->id && frame_table[lent].mapped == 1, "the lent frame stays");
 	CHECK(!model_access(1, 0xa00000 + 0x5000, true, &byte), "unreachable");
 	audit();
+}
+
+/* Batch after batch from the back of the list, whatever was taken before. */
+TEST(revoke_many)
+{
+	struct actor a = actor_make(60);
+	uint32_t region = fresh_region(), before;
+	struct result r;
+
+	for (unsigned done = 0; done < 512; done += r.value)
+		r = CALL4(FRAME_GIVE, 0, a.cap, region + done, 512 - done);
+	before = model_init()->frames;
+	IS(CALL3(DOMAIN_REVOKE, a.cap, 300, 0), AGAIN, 0);
+	OK(FINISH(CALL3(DOMAIN_REVOKE, a.cap, 300, 0)));
+	CHECK(model_init()->frames == before + 300, "taken");
+}
+
+/* A request taken back in the middle of a sweep does not confuse the next one. */
+TEST(revoke_twice)
+{
+	struct actor a = actor_make(600);
+	uint32_t t[3], table[30], pfn;
+	struct result r;
+
+	CHECK(model_run(1, a.d), "runs");
+	model_on(1);
+	tables_of(&a, t);
+	for (unsigned i = 0; i < 30; i++)
+		OK(retype(table[i] = actor_frame(&a), EXO_KIND_PT1));
+	pfn = actor_frame(&a);
+	for (unsigned i = 0; i < 30; i++)
+		OK(pt_set(table[i], 0, pte(pfn, RW), 0));
+	model_on(0);
+	IS(CALL3(DOMAIN_REVOKE, a.cap, 5, 0), AGAIN, 0);
+	IS(CALL3(DOMAIN_REVOKE, a.cap, 5, 0), AGAIN, 0);
+	CHECK(a.d->doomed_count == 5 && a.d->sweep_for == 1, "in the middle");
+	OK(CALL3(DOMAIN_REVOKE, a.cap, 0, 0));
+	CHECK(!a.d->doomed_count, "spared");
+	model_on(1);
+	struct exo_domain_page *page = pfn_to_virt(actor_frame(&a));
+	OK(CALL4(DOMAIN_CTL, 0, EXO_DOM_PAGE, a.next - 1, 0));
+	page->order[0] = pfn;
+	page->order_count = 1;
+	model_on(0);
+	IS(CALL3(DOMAIN_REVOKE, a.cap, 1, 0), AGAIN, 0);
+	r = FINISH(CALL3(DOMAIN_REVOKE, a.cap, 1, 0));
+	OK(r);
+	CHECK(page->repo[0] == pfn && frame_table[pfn].owner == model_init()->id, "the one it would rather lose");
 }
 
 TEST(doomed_frames_are_refused)
