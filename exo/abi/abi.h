@@ -140,8 +140,9 @@ struct exo_frame {
 	uint16_t pins;
 	uint32_t writable;	/* writable mappings; for a PT4: the pfn of its U partner */
 	uint32_t mapped;	/* all mappings */
-	uint32_t typerefs;	/* page-table entries and contexts that use it as a table */
-	uint32_t stamp;		/* flush count when the last of these went */
+	uint32_t typerefs;	/* page-table entries and pairs that use it as a table; of an object
+				 * with capability slots: the domain they belong to (pins: how many are used) */
+	uint32_t stamp;		/* flush count when one of these last went */
 	uint32_t next, prev;	/* the owner's list */
 };
 _Static_assert(sizeof(struct exo_frame) == 32, "frame table entry");
