@@ -124,16 +124,18 @@ static bool reaches(struct file *from, struct file *to, int depth)
 static long watch_add(struct file *set, struct file *f, int fd, const struct linux_epoll_event *ev)
 {
 	struct epoll *e = set->data;
-	struct epoll_watch *w;
+	struct epoll_watch *w, **end = &e->watches;
 
 	if (f->ops == &epoll_ops && reaches(f, set, 0))
 		return -ELOOP;
 	w = kmalloc(sizeof *w);
 	if (!w)
 		return -ENOMEM;
-	*w = (struct epoll_watch){ .next = e->watches, .file_next = f->watches, .set = e, .file = f,
-		.fd = fd, .events = ev->events, .data = ev->data };
-	e->watches = w;
+	*w = (struct epoll_watch){ .file_next = f->watches, .set = e, .file = f, .fd = fd,
+		.events = ev->events, .data = ev->data };
+	while (*end)
+		end = &(*end)->next;
+	*end = w;
 	f->watches = w;
 	wake(&e->changed);
 	return 0;

@@ -228,23 +228,32 @@ static void ends_drop(struct inode *i, bool reads, bool writes)
 	}
 }
 
+/* A FIFO's opener waits for the other side; a nameless pipe's (by /proc/PID/fd) does not. */
+static long partner_wait(struct file *f, struct pipe *p)
+{
+	bool reads = file_readable(f), writes = file_writable(f);
+
+	if (f->inode->super == anonymous || (reads && writes))
+		return 0;
+	if (writes)
+		return p->readers ? 0 : wait_for(&p->reader_opens, &p->writable);
+	return p->writers || (f->flags & O_NONBLOCK) ? 0 : wait_for(&p->writer_opens, &p->readable);
+}
+
 static long fifo_open(struct file *f)
 {
 	bool reads = file_readable(f), writes = file_writable(f);
 	struct inode *i = f->inode;
-	struct pipe *p = i->pipe ? i->pipe : pipe_new(PIPE_SLOTS);
-	long error = 0;
+	struct pipe *p = i->pipe;
+	long error;
 
+	if (writes && !reads && !(p && p->readers) && (f->flags & O_NONBLOCK) &&
+	    i->super != anonymous)
+		return -ENXIO;
+	if (!p)
+		p = i->pipe = pipe_new(PIPE_SLOTS);
 	if (!p)
 		return -ENOMEM;
-	i->pipe = p;
-	if (writes && !reads && !p->readers && (f->flags & O_NONBLOCK)) {
-		if (!p->writers) {
-			i->pipe = NULL;
-			pipe_free(p);
-		}
-		return -ENXIO;
-	}
 	f->pos = reads && !p->writers && (f->flags & O_NONBLOCK) ? p->writer_opens : NO_OPENS;
 	p->readers += reads;
 	p->writers += writes;
@@ -252,10 +261,7 @@ static long fifo_open(struct file *f)
 	p->writer_opens += writes;
 	wake(&p->readable);
 	wake(&p->writable);
-	if (reads && !writes && !p->writers && !(f->flags & O_NONBLOCK))
-		error = wait_for(&p->writer_opens, &p->readable);
-	else if (writes && !reads && !p->readers)
-		error = wait_for(&p->reader_opens, &p->writable);
+	error = partner_wait(f, p);
 	if (error)
 		ends_drop(i, reads, writes);
 	return error;
@@ -360,7 +366,7 @@ long pipe_make(struct file **reader, struct file **writer, uint32_t flags)
 		file_put(*reader);
 		return error;
 	}
-	(*reader)->inode->pipe->writers--;	/* it was opened for both so as not to wait */
+	(*reader)->inode->pipe->writers--;	/* the first was opened for both */
 	(*reader)->flags = O_RDONLY | flags;
 	(*writer)->flags = O_WRONLY | flags;
 	return 0;

@@ -49,12 +49,13 @@ static void show_statm(struct text *t, struct process *p)
 static void show_status(struct text *t, struct process *p)
 {
 	uint64_t bytes = 0, resident = 0;
+	unsigned mask = p->fs ? p->fs->umask : 0;
 	unsigned long kb;
 
 	process_memory(p, &bytes, &resident);
 	kb = bytes / 1024;
-	text_print(t, "Name:\t%s\nUmask:\t%04o\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\n"
-		"PPid:\t%d\nTracerPid:\t0\n", p->name, p->fs ? p->fs->umask : 0, p->state,
+	text_print(t, "Name:\t%s\nUmask:\t0%u%u%u\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\n"
+		"PPid:\t%d\nTracerPid:\t0\n", p->name, mask >> 6, mask >> 3 & 7, mask & 7, p->state,
 		state_name(p->state), p->pid, p->pid, parent_pid(p));
 	text_print(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%u\nGroups:\t \n", p->uid,
 		p->euid, p->suid, p->euid, p->gid, p->egid, p->sgid, p->egid,

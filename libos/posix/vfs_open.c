@@ -104,6 +104,8 @@ void file_put(struct file *f)
 		locks_release(f->inode, f);
 	if (counts_as_writer(f))
 		f->inode->writers--;
+	if (f->program)
+		f->inode->executed--;
 	if (f->ops->release)
 		f->ops->release(f);
 	dentry_put(f->dentry);
@@ -315,6 +317,10 @@ long file_open_exec(const char *path, struct file **out)
 		error = -ETXTBSY;
 	if (!error)
 		error = file_open(w.found, O_RDONLY, out);
+	if (!error) {
+		(*out)->program = true;
+		(*out)->inode->executed++;
+	}
 	walk_end(&w);
 	return error;
 }

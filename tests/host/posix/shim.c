@@ -452,6 +452,9 @@ bool text_number(const char *s, uint64_t *value)
 	return *s && !*end;
 }
 
+/* Devices that only the machine has. */
+const struct file_ops domain_ops, trace_ops;
+
 /* ---- the line ---- */
 
 uint8_t line_out[1 << 20];
