@@ -69,3 +69,16 @@ $(KTEST): $(KTEST_MAIN) $(BARE_CRT) $(LIBCOMMON) $(APP_LD)
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(call link_app,0x400000)
+
+# Programs for the cases of domains started from the shell; a folder for ./virtue run --add.
+DOMAIN_CASES := $(BUILD)/tests/domain
+GUEST_TESTS += $(DOMAIN_CASES)/bin/filer $(DOMAIN_CASES)/cases
+
+$(DOMAIN_CASES)/bin/filer: $(call uobj,tests/domain/filer.c) $(BARE_CRT) $(LIBCOMMON) $(APP_LD)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(call link_app,0x400000)
+
+$(DOMAIN_CASES)/cases: tests/domain/cases
+	@mkdir -p $(@D)
+	$(Q)cp $< $@

@@ -1,0 +1,3 @@
+"""Programs in domains of their own, started from the shell through the proxy protocol."""
+
+suite("domain", shell(". /cases", "--add", f"{BUILD}/tests/domain"), seconds=120)
