@@ -451,6 +451,26 @@ TEST(timers_are_set_and_cancelled)
 	OK(CALL1(TIMER_SET, 0));
 }
 
+/* Within a slot of the wheel, the due ones fire, whatever their place. */
+TEST(timers_share_a_slot)
+{
+	struct actor a = actor_make(60);
+	struct context *x = context_at(a.d->context_head), *y = context_at(x->sibling_next);
+	uint64_t when = (model_time + 0x40000) & ~0x3ffful;
+
+	kernel_lock();
+	timer_queue(x, TIMER_USER, when + 8000);
+	timer_queue(y, TIMER_USER, when + 1000);
+	CHECK(timer_next(&this_cpu()->wheel) == when + 1000, "the earlier one counts");
+	timer_run(&this_cpu()->wheel, when + 2000);
+	CHECK(!(context_control(x)->events & EXO_EV_TIMER) && context_control(y)->events & EXO_EV_TIMER, "one");
+	CHECK(timer_next(&this_cpu()->wheel) == when + 8000, "one is left");
+	timer_run(&this_cpu()->wheel, when + 9000);
+	CHECK(context_control(x)->events & EXO_EV_TIMER, "the other");
+	CHECK(timer_next(&this_cpu()->wheel) == EXO_FOREVER, "none is left");
+	kernel_unlock();
+}
+
 /* Many timers in one slot are fired in bounded runs. */
 TEST(timers_in_crowds)
 {
@@ -490,7 +510,7 @@ TEST(slices_rotate)
 	struct slot all = { .type = EXO_T_SLICE, .rights = 7, .aux = 1, .base = 0, .count = 64 };
 	struct actor a = actor_make(60), b = actor_make(60);
 	struct context *xa, *xb;
-	uint64_t name, warnings, given = 0;
+	uint64_t name, warnings, time, given = 0;
 
 	CHECK(!cap_insert(model_init(), 90, 0, &all, NULL, &name), "insert");
 	OK(CALL6(CAP_COPY, 0, 91, 90, EXO_R_BIND, 0, 0));
@@ -516,6 +536,9 @@ TEST(slices_rotate)
 		model_timer(1);
 	}
 	warnings = context_control(xa)->events;
+	OK(CALL2(DOMAIN_INFO, a.cap, WINDOW));
+	time = ((struct exo_domain_info *)at_user(WINDOW))->run_time;
+	CHECK(time >= xa->run_time && time < xa->run_time + 2000000, "run time: %lu", time);
 	CHECK(xa->run_time > 5000000 && xb->run_time > 5000000, "both ran: %lu %lu", xa->run_time, xb->run_time);
 	CHECK(xa->run_time < 2 * xb->run_time && xb->run_time < 2 * xa->run_time, "alike: %lu %lu", xa->run_time,
 		xb->run_time);

@@ -410,6 +410,23 @@ TEST(write_flushes_as_asked)
 		CHECK(model_access(0, 0x400000, true, &byte) == (who == 0), "own CPU, flags %u", flags);
 		CHECK(model_access(1, 0x400000, true, &byte) == !(who & EXO_FLUSH_ALL), "other, flags %u", flags);
 	}
+	/* Page by page, only those; many pages, everything. */
+	for (unsigned i = 0; i < 100; i++)
+		OK(pt_set(t[0], i, pte(pfn, RW), 0));
+	for (unsigned c = 0; c < 2; c++) {
+		OK(CALL3(TLB_FLUSH, 0, 0, EXO_FLUSH_ALL));
+		for (unsigned i = 0; i < 2; i++)
+			CHECK(model_access(1, 0x400000 + i * 99 * 4096, true, &byte), "mapped");
+		for (unsigned i = 0; i < 100; i++)
+			items()[i] = (struct exo_pt_item){ at(t[0], i, 0), 0 };
+		OK(write_items(c ? 99 : 64, 0, EXO_FLUSH_VA | EXO_FLUSH_ALL, 0x400000));
+		items()[0] = items()[99];
+		OK(write_items(1, 0, 0, 0));
+		CHECK(!model_access(1, 0x400000, true, &byte), "flushed");
+		CHECK(model_access(1, 0x463000, true, &byte) == !c, "%s", c ? "all are" : "only those");
+		for (unsigned i = 0; i < 100; i++)
+			OK(pt_set(t[0], i, pte(pfn, RW), 0));
+	}
 	IS(write_items(1, 0, 8, 0), ARG, 5);
 	IS(write_items(1, 0, EXO_FLUSH_VA | EXO_FLUSH_ALL, EXO_KERNEL_BASE), ARG, 6);
 	IS(write_items(1, 0, EXO_FLUSH_VA | EXO_FLUSH_ALL, 1ul << 47), ARG, 6);
