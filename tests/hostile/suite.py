@@ -3,3 +3,6 @@
 for cpus in (1, 2):
     suite(f"hostile-{cpus}", machine(f"{BUILD}/tests/hostile", "--cpus", str(cpus), session="hostile"),
           seconds=150)
+
+suite("fuzz-guest", machine(f"{BUILD}/tests/hostile", "--append", "row=fuzz calls=1000000", "--cpus", "2",
+                            session="hostile"), seconds=600, long=True)
