@@ -90,7 +90,8 @@ setsid sh -c 'echo in-new-session'; setsid sh -c '[ $(cut -d" " -f6 /proc/self/s
 readlink /proc/self/exe; cat /proc/self/comm; tr '\0' ' ' </proc/self/cmdline; echo; ls /proc/self/fd | head -n 3
 grep -c . /proc/self/status | awk '{ print ($1 > 10) }'
 #@ pid-in-proc
-sleep 5 & p=$!; [ -d /proc/$p ] && echo there; cat /proc/$p/comm; kill $p; wait $p; [ -d /proc/$p ] || echo gone
+exec 2>/dev/null
+sleep 5 & p=$!; sleep 0.3; [ -d /proc/$p ] && echo there; cat /proc/$p/comm; kill $p; wait $p; [ -d /proc/$p ] || echo gone
 #@ zombie-state
 sh -c '(sleep 0.1) & echo $! >f; exec sleep 0.8' & sleep 0.4; cut -d' ' -f3 /proc/$(cat f)/stat; wait; ls -d /proc/$(cat f) 2>&1 | wc -l
 #@ ulimit

@@ -20,7 +20,7 @@ f() { local x=in; g; echo $x; return 3; }; g() { x=g; }; x=out; f; echo "$? $x";
 #@ set-e
 sh -ec 'false; echo no'; echo $?; sh -ec 'false || true; if false; then :; fi; ! true; echo yes'; echo $?; sh -ec '(exit 3); echo no'; echo $?; sh -ec 'x=$(false); echo no'; echo $?
 #@ set-x
-sh -xc 'a=1; echo $a | cat; [ x = y ]' 2>&1; PS4='>> ' sh -xc 'echo hi' 2>&1
+sh -xc 'a=1; echo $a; (echo sub); [ x = y ]' 2>&1; PS4='>> ' sh -xc 'echo hi' 2>&1
 #@ eval-dot
 eval 'x=5; echo $((x+1))'; echo 'y=from-dot; return 4; echo no' >f; . ./f; echo "$? $y"; eval "eval 'echo nested'"; . ./nope; echo unreachable
 #@ syntax-errors

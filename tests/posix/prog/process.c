@@ -92,6 +92,7 @@ static void stops(void)
 
 	if (!a) {
 		raise(SIGSTOP);
+		nap_ms(300);
 		_exit(4);
 	}
 	TRUE(waitpid(a, &status, WUNTRACED) == a);
