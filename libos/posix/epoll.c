@@ -184,35 +184,49 @@ CALL4(epoll_ctl, epfd, operation, fd, event)
 
 /* ---- waiting ---- */
 
-/* One round; what was reported moves to the end of the list, so that others get their turn. */
+struct chain {
+	struct epoll_watch *first, **end;
+};
+
+static void chain_add(struct chain *c, struct epoll_watch *w)
+{
+	w->next = NULL;
+	*c->end = w;
+	c->end = &w->next;
+}
+
+/* One round.  Linux reports in the order of its ready list: first what there was no room for,
+ * then what was reported and still is ready, then the news. */
 static long collect(struct epoll *e, struct pollset *set, uint64_t user, int max)
 {
-	struct epoll_watch **at = &e->watches, *done = NULL, **done_end = &done;
+	struct chain again = { NULL, &again.first }, rest = { NULL, &rest.first };
+	struct epoll_watch *w, *next;
+	bool fault = false;
 	int n = 0;
 
-	while (*at && n < max) {
-		struct epoll_watch *w = *at;
+	for (w = e->watches; w && n < max; w = next) {
 		struct linux_epoll_event ev = { watch_ready(w, set), w->data };
 
-		if (!ev.events) {
-			at = &w->next;
-			continue;
-		}
-		if (copy_to_user(user + n * sizeof ev, &ev, sizeof ev))
+		next = w->next;
+		fault = ev.events && copy_to_user(user + n * sizeof ev, &ev, sizeof ev);
+		if (fault)
 			break;
-		n++;
-		w->reported = true;
-		if (w->events & EPOLLONESHOT)
+		n += ev.events != 0;
+		w->reported = w->reported || ev.events;
+		chain_add(ev.events && !(w->events & (EPOLLET | EPOLLONESHOT)) ? &again : &rest, w);
+		if (ev.events && (w->events & EPOLLONESHOT))
 			w->events &= EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP;
-		*at = w->next;
-		*done_end = w;
-		done_end = &w->next;
 	}
-	*done_end = NULL;
-	while (*at)
-		at = &(*at)->next;
-	*at = done;
-	return n;
+	*again.end = rest.first;
+	e->watches = w;
+	if (w) {
+		while (w->next)
+			w = w->next;
+		w->next = again.first;
+	} else {
+		e->watches = again.first;
+	}
+	return fault && !n ? -EFAULT : n;
 }
 
 static long epoll_wait_until(int fd, uint64_t events, int max, uint64_t deadline)
