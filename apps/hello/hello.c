@@ -30,7 +30,8 @@ static bool has_proxy;
 static bool on_exception(struct upcall_regs *r)
 {
 	uint64_t page = r->up.addr & -EXO_PAGE_SIZE, frame;
-	if (EXO_INFO_VECTOR(r->up.info) != 14 || page < HEAP || page >= HEAP + HEAP_PAGES * EXO_PAGE_SIZE)
+	bool ours = page >= HEAP && page < HEAP + HEAP_PAGES * EXO_PAGE_SIZE;
+	if (EXO_INFO_VECTOR(r->up.info) != 14 || !ours)
 		return false;
 	if (r->up.error & 1 || !(frame = frame_alloc_zero()))
 		return false;

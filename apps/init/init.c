@@ -24,7 +24,8 @@ static uint64_t pages(uint64_t bytes) { return (bytes + EXO_PAGE_SIZE - 1) / EXO
 static uint64_t must(const char *what, struct exo_result r)
 {
 	if (r.status)
-		domain_fail("init: %s: %s (argument %lu)", what, exo_status_name(r.status), EXO_AT(r.status));
+		domain_fail("init: %s: %s (argument %lu)", what, exo_status_name(r.status),
+			EXO_AT(r.status));
 	return r.value;
 }
 
@@ -147,7 +148,8 @@ static unsigned session_caps(struct spawn_cap *out, unsigned max)
 	for (unsigned i = 0; i < machine->modules && n < max; i++) {
 		const struct exo_start_module *m = &machine->module[i];
 		const uint64_t rights = EXO_R_GRANT | EXO_R_READ | EXO_R_EXEC;
-		struct exo_result loan = exo_frame_lend(0, EXO_SLOT_ANY, m->pfn, pages(m->size), rights);
+		struct exo_result loan = exo_frame_lend(0, EXO_SLOT_ANY, m->pfn, pages(m->size),
+			rights);
 		if (!loan.status)
 			out[n++] = (struct spawn_cap){ m->name, loan.value, rights, 0, 0 };
 	}
@@ -162,7 +164,8 @@ static void give_time(uint64_t context)
 	uint64_t slices = start_cap_at(machine, CAP_SLICE, 0);
 	must("slices", exo_cap_info(0, slices, &info));
 	must("slice", exo_slice_ctl(slices, 0, POLICY_SLICE_NS, context));
-	must("own slice", exo_slice_ctl(slices, info.count - 1, POLICY_OWN_NS, start_cap(machine, CAP_CONTEXT)));
+	must("own slice", exo_slice_ctl(slices, info.count - 1, POLICY_OWN_NS,
+		start_cap(machine, CAP_CONTEXT)));
 }
 
 /* The page of the promise, and the event to ask by. */
@@ -189,8 +192,8 @@ static void session_start(struct spawn *s)
 		.acpi_pm1a = machine->acpi_pm1a, .acpi_s5 = machine->acpi_s5, .stack_pages = 16,
 	};
 	if (!spawn_create(s))
-		domain_fail("init: session: %s: %s (argument %lu)", s->error, exo_status_name(s->status),
-			EXO_AT(s->status));
+		domain_fail("init: session: %s: %s (argument %lu)", s->error,
+			exo_status_name(s->status), EXO_AT(s->status));
 	must("watch", exo_domain_ctl(s->domain, EXO_DOM_WATCH, event(EVENT_ENDED), 1ul << EVENT_ENDED));
 	give_time(s->context);
 	must("start", (struct exo_result){ spawn_start(s), 0 });

@@ -250,7 +250,7 @@ long domain_host_read(struct domain_host *d, void *buffer)
 	uint8_t *payload = (uint8_t *)buffer + sizeof(struct domain_message);
 	if (d->told)
 		return -1;
-	bool over = ended(d, &info);		/* before the rings are looked at: nothing comes after */
+	bool over = ended(d, &info);	/* looked at before the rings: then nothing comes after */
 	for (unsigned stream = 1; stream <= 2; stream++) {
 		size_t n = proxy_host_out(&d->proxy, stream, payload, PROXY_SLOT_SIZE);
 		if (n)

@@ -151,9 +151,11 @@ uint64_t frame_alloc_run(unsigned count)
 		for (unsigned i = 0; !pfn && i < own.count; i++)
 			if (!own.windowed || own.region[i].map != COLD)
 				pfn = take_run(&own.region[i], count);
-		for (unsigned i = 0; !pfn && i < own.count; i++)
-			if (own.region[i].map == COLD && own.region[i].free >= count && window_warm(&own.region[i]))
-				pfn = take_run(&own.region[i], count);
+		for (unsigned i = 0; !pfn && i < own.count; i++) {
+			struct region *r = &own.region[i];
+			if (r->map == COLD && r->free >= count && window_warm(r))
+				pfn = take_run(r, count);
+		}
 	} while (!pfn && supply(true));
 	lock_release(&own.lock);
 	return pfn;
@@ -168,9 +170,11 @@ static struct region *cold_region(void)
 	struct region *r = region_with(COLD);
 	if (r || !own.windowed)
 		return r;
-	for (unsigned i = own.count; i-- > 0;)
-		if (own.region[i].map == LARGE && own.region[i].free == PER_REGION && window_cool(&own.region[i]))
-			return &own.region[i];
+	for (unsigned i = own.count; i-- > 0;) {
+		r = &own.region[i];
+		if (r->map == LARGE && r->free == PER_REGION && window_cool(r))
+			return r;
+	}
 	return region_with(SMALL);
 }
 
@@ -221,7 +225,8 @@ uint64_t frames_take(uint64_t count, struct exo_start_extent *out, size_t max)
 
 bool put_one(uint64_t pfn)
 {
-	struct region *r = own.windowed ? region_find(pfn / PER_REGION, NULL) : region_get(pfn / PER_REGION);
+	uint32_t number = pfn / PER_REGION;
+	struct region *r = own.windowed ? region_find(number, NULL) : region_get(number);
 	if (!r || r->map == LARGE || is_free(r, pfn % PER_REGION))
 		return false;
 	if (r->map == SMALL && window_set(r, pfn % PER_REGION, PTE_RW))
@@ -246,8 +251,8 @@ uint64_t frames_init(const struct exo_start *s, bool physmap)
 	if (physmap)
 		return physmap_start(s);
 	for (unsigned i = 0; i < s->extents; i++)
-		for (uint64_t pfn = s->extent[i].pfn, end = pfn + s->extent[i].count; pfn < end; pfn++) {
-			if (!put_one(pfn))
+		for (uint64_t k = 0; k < s->extent[i].count; k++) {
+			if (!put_one(s->extent[i].pfn + k))
 				return EXO_LIMIT;	/* more regions than there is room for */
 			own.owned++;
 		}

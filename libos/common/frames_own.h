@@ -1,5 +1,5 @@
-/* What frames.c (the allocator), physmap.c (the window and the frames for tables) and promise.c share.
- * All of it is guarded by own.lock. */
+/* What frames.c (the allocator), physmap.c (the window, and frames for tables) and promise.c
+ * (frames still to come) share.  All of it is guarded by own.lock. */
 #ifndef COMMON_FRAMES_OWN_H
 #define COMMON_FRAMES_OWN_H
 
@@ -52,7 +52,8 @@ static inline void hint_at(const struct region *r)
 
 /* physmap.c */
 uint64_t physmap_start(const struct exo_start *s);
-uint64_t window_set(struct region *r, unsigned bit, uint64_t flags);	/* of a SMALL region; 0: unmap */
+/* One page of a SMALL region; flags 0: unmapped. */
+uint64_t window_set(struct region *r, unsigned bit, uint64_t flags);
 bool window_cool(struct region *r);		/* a LARGE one that is wholly free becomes COLD */
 bool window_warm(struct region *r);		/* a COLD one becomes SMALL or LARGE */
 

@@ -10,7 +10,7 @@ static uint32_t pool[POOL_MAX];		/* zeroed, read-only frames */
 static unsigned pool_n;
 
 bool physmap_on(void) { return own.windowed; }
-static uint64_t window_va(const struct region *r) { return PHYSMAP_BASE + region_pfn(r) * EXO_PAGE_SIZE; }
+static uint64_t window_va(const struct region *r) { return (uint64_t)physmap_page(region_pfn(r)); }
 
 /* ---- the window ------------------------------------------------------------------ */
 
@@ -172,7 +172,8 @@ static bool early_plan(const struct exo_start *s, const struct frames_promise *p
 static void add_extents(const struct exo_start *s, const struct early *e)
 {
 	for (unsigned i = 0; i < s->extents; i++)
-		for (uint64_t pfn = s->extent[i].pfn, end = pfn + s->extent[i].count; pfn < end; pfn++) {
+		for (uint64_t k = 0; k < s->extent[i].count; k++) {
+			uint64_t pfn = s->extent[i].pfn + k;
 			struct region *r = region_get(pfn / PER_REGION);
 			own.owned++;
 			if (r && (pfn < e->pfn || pfn >= e->pfn + e->tables + e->array))
@@ -180,12 +181,13 @@ static void add_extents(const struct exo_start *s, const struct early *e)
 		}
 }
 
-/* Every table of the root that its creator made: read-only in the window, so that pt_read can
- * see it.  Levels above `level` are walked by the caller's loop. */
-static uint64_t show_table(uint64_t pfn)
+static uint64_t window_map(uint64_t pfn, uint64_t n, uint64_t flags)
 {
-	return pt_map(own.root, PHYSMAP_BASE + pfn * EXO_PAGE_SIZE, pfn, 1, PTE_RO, 0);
+	return pt_map(own.root, (uint64_t)physmap_page(pfn), pfn, n, flags, 0);
 }
+
+/* Every table of the root that its creator made: read-only in the window, for pt_read to see. */
+static uint64_t show_table(uint64_t pfn) { return window_map(pfn, 1, PTE_RO); }
 
 static uint64_t show_below(uint64_t pfn, unsigned level)
 {
@@ -224,12 +226,11 @@ static uint64_t show_all(const struct early *e)
 			continue;		/* promised only */
 		for (unsigned bit = 0; !status && bit < PER_REGION; bit++)
 			if (is_free(r, bit))
-				status = pt_map(own.root, window_va(r) + bit * EXO_PAGE_SIZE,
-					region_pfn(r) + bit, 1, PTE_RW, 0);
+				status = window_map(region_pfn(r) + bit, 1, PTE_RW);
 		r->map = SMALL;
 	}
 	if (!status)
-		status = pt_map(own.root, PHYSMAP_BASE + e->pfn * EXO_PAGE_SIZE, e->pfn, e->tables, PTE_RO, 0);
+		status = window_map(e->pfn, e->tables, PTE_RO);
 	if (!status)
 		status = show_table(own.root);
 	return status ? status : show_below(own.root, 4);
@@ -248,7 +249,7 @@ uint64_t physmap_start(const struct exo_start *s)
 		pool[pool_n++] = e.pfn + i;
 	uint64_t array = e.pfn + e.tables;
 	if (!status)
-		status = pt_map(own.root, PHYSMAP_BASE + array * EXO_PAGE_SIZE, array, e.array, PTE_RW, 0);
+		status = window_map(array, e.array, PTE_RW);
 	if (status)
 		return status;
 	own.region = physmap_page(array);

@@ -34,9 +34,11 @@ uint64_t promise_accept(const struct frames_promise *p)
 	uint64_t va, status;
 	if (!p->extents)
 		return EXO_OK;
-	for (unsigned i = 0; i < p->extents; i++)
-		for (uint64_t n = p->extent[i].pfn / PER_REGION; n <= (p->extent[i].pfn + p->extent[i].count - 1) / PER_REGION; n++)
+	for (unsigned i = 0; i < p->extents; i++) {
+		uint64_t first = p->extent[i].pfn, last = first + p->extent[i].count - 1;
+		for (uint64_t n = first / PER_REGION; n <= last / PER_REGION; n++)
 			region_get(n);
+	}
 	if (!(va = pt_window(1)))
 		return EXO_LIMIT;
 	status = pt_map(own.root, va, promise.pfn, 1, PTE_RO, promise.cap);

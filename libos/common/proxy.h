@@ -70,7 +70,8 @@ struct proxy_page {
 	uint64_t pad[4];
 	struct ring_word app_waits;	/* 1: signal the domain after a change */
 	struct ring_word host_waits;	/* 1: signal the session after a change */
-	struct ring_word signals;	/* bit n - 1: signal n; or-ed by the session, cleared by the domain */
+	struct ring_word signals;	/* bit n - 1: signal n; or-ed by the session, taken by the
+					 * domain */
 	struct ring_word window;	/* rows << 16 | columns; 0 = no terminal */
 	struct ring_word status;	/* by the domain: 0 = runs, else 256 | exit status */
 	struct ring_shared in, out, err;

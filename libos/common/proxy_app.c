@@ -48,7 +48,8 @@ bool proxy_attach(const struct exo_start *s)
 	uint64_t cap = start_cap(s, CAP_PROXY), va;
 	if (!cap || exo_cap_info(0, cap, &info).status || info.count < PROXY_FRAMES)
 		return false;
-	if (!(va = pt_window(PROXY_FRAMES)) || pt_map(s->root, va, info.base, PROXY_FRAMES, PTE_RW, cap))
+	if (!(va = pt_window(PROXY_FRAMES)) ||
+	    pt_map(s->root, va, info.base, PROXY_FRAMES, PTE_RW, cap))
 		return false;
 	struct proxy_page *p = (struct proxy_page *)va;
 	if (p->magic != PROXY_MAGIC || p->size != PROXY_SIZE)

@@ -49,7 +49,8 @@ size_t domain_read(uint64_t domain, uint64_t root, uint64_t va, void *to, size_t
 				break;
 			table = PTE_PFN(e);
 		}
-		uint64_t size = 1ul << (12 + 9 * (l - 1)), phys = (e & EXO_PTE_FRAME & -size) | (at & (size - 1));
+		uint64_t size = 1ul << (12 + 9 * (l - 1));
+		uint64_t phys = (e & EXO_PTE_FRAME & -size) | (at & (size - 1));
 		uint64_t part = EXO_PAGE_SIZE - at % EXO_PAGE_SIZE;
 		if (part > n - done)
 			part = n - done;

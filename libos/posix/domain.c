@@ -158,7 +158,8 @@ static long start_checked(struct domain_file *d, struct domain_start *q)
 	const char *name, *slash;
 	char *strings = kmalloc(PROXY_ARGS_SIZE + 1);
 	long error = strings ? image_read(d, q->image, &size) : -ENOMEM;
-	if (!error && (q->strings_size > PROXY_ARGS_SIZE || copy_from_user(strings, q->strings, q->strings_size)))
+	if (!error && (q->strings_size > PROXY_ARGS_SIZE ||
+			copy_from_user(strings, q->strings, q->strings_size)))
 		error = -EFAULT;
 	if (!error) {
 		strings[q->strings_size] = 0;

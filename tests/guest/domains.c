@@ -161,8 +161,11 @@ static const char *stop_body(void)
 	IS(exo_domain_info(c.s.domain, &later).status, OK);
 	CHECK(later.run_time == info.run_time);
 	IS(exo_domain_ctl(c.s.domain, EXO_DOM_START, 0, 0).status, OK);
-	time_sleep_until(time_now() + 20 * NS_PER_MS);
-	IS(exo_domain_info(c.s.domain, &later).status, OK);
+	uint64_t until = time_now() + 3 * NS_PER_SEC;
+	do {
+		time_sleep_until(time_now() + 5 * NS_PER_MS);
+		IS(exo_domain_info(c.s.domain, &later).status, OK);
+	} while (later.run_time == info.run_time && time_now() < until);
 	CHECK(later.state == EXO_DS_ACTIVE && later.run_time > info.run_time);
 	return child_drop(&c);
 }

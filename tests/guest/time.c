@@ -49,9 +49,10 @@ static const char *timer(void)
 		__asm__ volatile("pause");
 	CHECK(fired == 1);
 	reset();
-	IS(exo_timer_set(time_now() + NS_PER_MS).status, OK);
+	when = time_now() + 50 * NS_PER_MS;
+	IS(exo_timer_set(when).status, OK);
 	IS(exo_timer_set(0).status, OK);		/* cancelled */
-	time_sleep_until(time_now() + 3 * NS_PER_MS);
+	time_sleep_until(when + NS_PER_MS);
 	CHECK(!fired);
 	return NULL;
 }
