@@ -29,13 +29,16 @@ $(DOMAIN_TOOLS:%=$(BUILD)/%): $(BUILD)/%: apps/domain/%.c libos/common/domain_de
 	@mkdir -p $(@D)
 	$(Q)musl-gcc $(MUSL_FLAGS) -o $@ $<
 
-.PHONY: new sysroot
+.PHONY: new exocc
 new: ## Start a program of your own: make new APP=name
 	@tools/newapp '$(APP)'
 
 # What exocc compiles and links against.
 SYSROOT := $(BUILD)/sysroot
-sysroot: $(SYSROOT)/lib/libcommon.a ## Headers and libraries for exocc, in build/sysroot
+exocc: $(BUILD)/exocc ## The compiler for libOS programs outside the tree: build/exocc
+
+$(BUILD)/exocc: tools/exocc $(SYSROOT)/lib/libcommon.a
+	$(Q)cp $< $@
 
 $(SYSROOT)/lib/libcommon.a: $(LIBCOMMON) $(BARE_CRT) $(APP_LD) exo/abi/abi.h $(ABI_GEN)/calls.h \
 		$(wildcard libos/common/*.h)
@@ -53,7 +56,7 @@ KTEST := $(BUILD)/tests/guest/ktest.elf
 KTEST_CHILD := $(BUILD)/tests/guest/child.elf
 KTEST_OBJS := $(call uobj,$(wildcard tests/guest/*.c))
 KTEST_MAIN := $(filter-out %/child.o,$(KTEST_OBJS))
-GUEST_TESTS += $(KTEST) $(SYSROOT)/lib/libcommon.a
+GUEST_TESTS += $(KTEST) $(BUILD)/exocc
 
 $(BUILD)/u/tests/guest/domains.o: $(KTEST_CHILD)
 $(BUILD)/u/tests/guest/domains.o: UCFLAGS += -DCHILD_ELF=\"$(KTEST_CHILD)\"
