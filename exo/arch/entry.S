@@ -176,9 +176,7 @@ syscall_resume:
 	mov R_RSI(%rsp), %rsi
 	mov R_RDI(%rsp), %rdi
 	add $R_RIP, %rsp
-syscall_iret:
-	iretq
-	FIXUP syscall_iret, exit_bad_state
+	jmp *stub_exit_iret(%rip)	/* its fix-up has no alias */
 syscall_resume_slow:
 	movq $0x100, R_VECTOR(%rsp)
 	movq $0, R_ERROR(%rsp)
@@ -202,6 +200,7 @@ stub_call_enter:	.quad call_enter
 stub_call_redirect:	.quad call_redirect
 stub_call_resume:	.quad call_resume
 stub_exit_slow:		.quad exit_slow
+stub_exit_iret:		.quad exit_iret
 	.balign 4096
 
 	.text

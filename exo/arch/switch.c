@@ -133,13 +133,17 @@ void arch_context_save(struct context *x)
 	xsave((uint8_t *)s + EXO_SAVE_XSTATE);
 }
 
-/* User code may run with these selectors only; the kernel forces RPL 3. */
+/* User code may run with these selectors only; the kernel forces RPL 3.  32-bit code has
+ * addresses below 4 GiB: IRETQ would fault. */
 static bool selectors_sanitize(struct exo_regs *r)
 {
 	r->cs = (r->cs & 0xffff) | 3;
 	r->ss = (r->ss & 0xffff) | 3;
-	return (r->cs == 0x33 || r->cs == 0x23 || r->cs == 0xe033 || r->cs == 0xe023) &&
-		(r->ss == 0x2b || r->ss == 0xe02b);
+	if (r->ss != 0x2b && r->ss != 0xe02b)
+		return false;
+	if (r->cs == 0x23 || r->cs == 0xe023)
+		return r->rip <= UINT32_MAX;
+	return r->cs == 0x33 || r->cs == 0xe033;
 }
 
 bool arch_frame_sanitize(struct exo_regs *r)

@@ -282,6 +282,11 @@ static uint64_t resume_bad(void)
 			EXPECT(EXO_CODE(resume_to(&f)) == EXO_ARG);
 		f.ss = 0x2b;
 	}
+	f.cs = 0x23;
+	f.rip = 1ul << 32;	/* 32-bit code has no such address */
+	EXPECT(EXO_CODE(resume_to(&f)) == EXO_ARG);
+	f.cs = 0x33;
+	f.rip = (uint64_t)landing;
 	for (unsigned i = 0; i < SECRETS; i++) {
 		f.root = told->secret[i];
 		EXPECT(EXO_CODE(resume_to(&f)) == EXO_TYPE);
