@@ -468,6 +468,66 @@ TEST(destroy_moves_in_steps)
 	CHECK(slot_at(domain_at(object)->table[0] * 128 + 1)->type == EXO_T_DOMAIN, "its own copy lives on");
 }
 
+/* A grandchild arrives in a dying table at a slot that was passed already. */
+TEST(destroy_parent_and_child_at_once)
+{
+	uint32_t before = model_init()->frames;
+	struct actor a = actor_make(400);
+	uint32_t child, grandchild, init_cap;
+	struct slot cap;
+	uint64_t name, status;
+
+	CHECK(model_run(1, a.d), "runs");
+	model_on(1);
+	for (unsigned i = 0; i < 90; i++)
+		OK(CALL2(CAP_GROW, 0, actor_frame(&a)));
+	child = actor_frame(&a);
+	OK(CALL3(DOMAIN_CREATE, 11000, child, actor_frame(&a)));
+	OK(CALL4(FRAME_GIVE, 0, 11000, a.next, 20));
+	grandchild = a.next + 1;
+	/* The kernel's hand plays the child, which has no context: it makes a child of its own. */
+	model_on(0);
+	CHECK(!frame_object_check(domain_at(child), grandchild, 0), "may be an object");
+	domain_make(grandchild, grandchild + 1, domain_at(child));
+	cap = (struct slot){ .type = EXO_T_DOMAIN, .rights = 0x3f, .aux = grandchild };
+	CHECK(!cap_insert(domain_at(child), 5, 0, &cap, NULL, &name), "its capability");
+	cap.aux = child;
+	CHECK(!cap_insert(model_init(), 100, 0, &cap, slot_at(domain_at(child)->cap), &name), "a copy");
+	audit();
+	while (a.d->cursor < 2000 || a.d->step < 3) {
+		IS(CALL1(DOMAIN_DESTROY, a.cap), AGAIN, 0);
+		model_step_all();
+	}
+	CHECK(a.d->cursor < 11000, "not there yet");
+	do {
+		status = CALL1(DOMAIN_DESTROY, 100).status;
+	} while (EXO_CODE(status) == EXO_AGAIN);
+	CHECK(status == EXO_OK && domain_at(grandchild)->parent == a.d->id, "inherited by the dying");
+	audit();
+	OK(FINISH(CALL1(DOMAIN_DESTROY, a.cap)));
+	CHECK(domain_at(grandchild)->parent == model_init()->id, "and again");
+	OK(CALL2(CAP_DELETE, 0, a.cap));
+	init_cap = domain_at(grandchild)->cap % 128;
+	OK(FINISH(CALL1(DOMAIN_DESTROY, init_cap)));
+	OK(CALL2(CAP_DELETE, 0, init_cap));
+	CHECK(model_init()->frames == before, "everything is back");
+}
+
+/* Calls without a value return 0. */
+TEST(values_are_zero)
+{
+	uint32_t k = fresh(), u = fresh();
+
+	OK(retype(k, EXO_KIND_PT4));
+	OK(retype(u, EXO_KIND_PT4));
+	CHECK(CALL3(ROOT_PAIR, 0, k, u).value == 0, "root_pair");
+	CHECK(CALL3(FRAME_INFO, 0, k, WINDOW).value == 0, "frame_info");
+	CHECK(CALL3(DOMAIN_INFO, 0, WINDOW, 77).value == 0, "domain_info");
+	CHECK(CALL4(DOMAIN_CTL, 0, EXO_DOM_PAGE, fresh(), 0).value == 0, "domain_ctl");
+	OK(CALL5(FRAME_LEND, 0, 20, k, 1, EXO_R_READ));
+	CHECK(CALL3(CAP_INFO, 0, 20, WINDOW).value == 0, "cap_info");
+}
+
 /* Even walking an empty capability table is work that is bounded. */
 TEST(destroy_is_bounded)
 {
@@ -565,6 +625,9 @@ TEST(revoke_by_consent)
 	CHECK(context_control(cpu_at(1)->current)->events & EXO_EV_REVOKE, "told");
 	r = CALL3(DOMAIN_REVOKE, a.cap, 5, deadline);
 	IS(r, AGAIN, 0);
+	context_control(cpu_at(1)->current)->events = 0;
+	IS(CALL3(DOMAIN_REVOKE, a.cap, 5, deadline), AGAIN, 0);
+	CHECK(!context_control(cpu_at(1)->current)->events, "told once");
 	OK(CALL4(FRAME_GIVE, a.cap, 0, a.next, 5));
 	r = CALL3(DOMAIN_REVOKE, a.cap, 5, deadline);
 	OK(r);
@@ -682,6 +745,33 @@ TEST(revoke_meets_the_unwilling)
 	audit();
 }
 
+/* Only large pages with a doomed frame in them go, and no tables. */
+TEST(revoke_hits_what_it_must)
+{
+	struct actor a = actor_make(60);
+	uint32_t first = fresh_region(), second = fresh_region(), t[3], page;
+	struct result r;
+
+	for (unsigned done = 0; done < 1024; done += r.value)
+		r = CALL4(FRAME_GIVE, 0, a.cap, first + done, 1024 - done);
+	CHECK(model_run(1, a.d), "runs");
+	model_on(1);
+	tables_of(&a, t);
+	OK(retype(first + 9, EXO_KIND_PT1));
+	OK(pt_set(t[1], 5, pte(second, RW | EXO_PTE_PS), 0));
+	OK(pt_set(t[1], 6, pte(first, RO | EXO_PTE_PS), 0));
+	OK(pt_set(t[1], 7, pte(first + 9, RW), 0));
+	page = actor_frame(&a);
+	OK(CALL4(DOMAIN_CTL, 0, EXO_DOM_PAGE, page, 0));
+	((struct exo_domain_page *)pfn_to_virt(page))->order[0] = first + 3;
+	((struct exo_domain_page *)pfn_to_virt(page))->order_count = 1;
+	model_on(0);
+	IS(CALL3(DOMAIN_REVOKE, a.cap, 1, 0), AGAIN, 0);
+	OK(FINISH(CALL3(DOMAIN_REVOKE, a.cap, 1, 0)));
+	CHECK(frame_table[first + 3].owner == model_init()->id, "taken");
+	CHECK(pt_get(t[1], 5) && !pt_get(t[1], 6) && pt_get(t[1], 7), "the rest stays");
+}
+
 /* Batch after batch from the back of the list, whatever was taken before. */
 TEST(revoke_many)
 {
@@ -753,6 +843,7 @@ TEST(doomed_frames_are_refused)
 	IS(retype(doomed, EXO_KIND_PT1), BUSY, 2);
 	IS(CALL2(CAP_GROW, 0, doomed), BUSY, 2);
 	IS(CALL4(DOMAIN_CTL, 0, EXO_DOM_PAGE, doomed, 0), TYPE, 3);
+	IS(CALL4(CONTEXT_CTL, 0, EXO_CTX_MASK_AT, doomed, 0), BUSY, 3);
 	model_on(0);
 	IS(CALL4(FRAME_GIVE, a.cap, 0, doomed, 1), BUSY, 3);
 	if (model_random() & 1) {
