@@ -219,6 +219,8 @@ static long node_make(struct archive *a, struct walk *w, const struct entry *e)
 		return -EPERM;
 	if (l) {
 		i = l->inode;
+		if ((i->mode ^ e->mode) & S_IFMT)
+			return -EINVAL;
 		inode_get(i);
 		i->nlink++;
 	} else {
@@ -229,7 +231,7 @@ static long node_make(struct archive *a, struct walk *w, const struct entry *e)
 	error = dentry_add(w->dir, w->name, w->length, i, &d);
 	if (error)
 		return error;
-	if (!l || e->size)
+	if (!l || (S_ISREG(e->mode) && e->size))
 		error = contents_set(i, e);
 	attributes_set(i, e);
 	if (!error && linked && !l)

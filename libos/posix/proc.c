@@ -85,12 +85,19 @@ static struct inode *fd_inode(struct inode *dir, const char *name)
 	return i;
 }
 
+static bool node_valid(struct inode *i)
+{
+	return !pid_of(i) || process_find(pid_of(i));
+}
+
 static long node_lookup(struct inode *dir, const char *name, struct inode **out)
 {
 	const struct proc_node *node = node_of(dir), *child = child_find(node, name);
 	uint64_t pid;
 
 	*out = NULL;
+	if (!node_valid(dir))
+		return -ENOENT;
 	if (child)
 		*out = node_inode(dir->super, child, pid_of(dir), 0);
 	else if (node == &root_node && decimal(name, &pid) && process_find(pid))
@@ -98,11 +105,6 @@ static long node_lookup(struct inode *dir, const char *name, struct inode **out)
 	else if (node->follow)
 		*out = fd_inode(dir, name);
 	return *out ? 0 : -ENOENT;
-}
-
-static bool node_valid(struct inode *i)
-{
-	return !pid_of(i) || process_find(pid_of(i));
 }
 
 static bool link_valid(struct inode *i)

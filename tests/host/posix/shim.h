@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "libos/posix/linux_abi.h"
 #include "libos/posix/syscall.h"
 #include "libos/posix/vfs.h"
@@ -35,7 +36,10 @@ void fail(const char *file, int line, const char *format, ...)
 		long is_ = (expr), want_ = (want); \
 		CHECK(is_ == want_, "%s: %ld, not %ld", #expr, is_, want_); \
 	} while (0)
-#define TEXT_IS(got, want) CHECK(!strcmp(got, want), "'%s', not '%s'", got, want)
+#define TEXT_IS(expr, want) do { \
+		const char *text_ = (expr); \
+		CHECK(!strcmp(text_, want), "'%s', not '%s'", text_, want); \
+	} while (0)
 
 #define U(x) ((uint64_t)(uintptr_t)(x))
 #define SIX(a, b, c, d, e, f, ...) U(a), U(b), U(c), U(d), U(e), U(f)
