@@ -31,3 +31,5 @@ coverage: $(GENERATED) ## Line coverage of exo/core by the host tests
 .PHONY: mutants
 mutants: $(BUILD)/tests/host-core $(BUILD)/tests/fuzz ## Plant 100 bugs in exo/core, one at a time; the tests must catch 95
 	$(Q)$(PYTHON) tests/host/mutants.py $(BUILD)
+
+include tests/host/posix/build.mk
