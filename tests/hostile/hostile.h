@@ -45,7 +45,8 @@ struct hostile_args {
 #define CAP_LOAN_RW	"loan-rw"
 #define CAP_EVENT	"event"		/* reaches the tester: */
 #define EVENT_CHILD	40
-#define PEER_SLOT	100		/* rows of several domains: their capabilities, from here on */
+#define PEER_SLOT	100		/* the neighbour's domain, INFO only; in rows of several domains,
+					 * theirs, from here on */
 #define PEERS		4
 
 /* ---- the child's tools (child.c) ------------------------------------------------------- */

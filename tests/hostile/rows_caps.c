@@ -6,7 +6,7 @@ static bool known(uint64_t index)
 	for (unsigned i = 0; i < self->caps; i++)
 		if (EXO_CAP_INDEX(self->cap[i].cap) == index)
 			return true;
-	return false;
+	return index == PEER_SLOT;
 }
 
 /* Names out of thin air: indexes, generations, and bits above them. */
@@ -153,7 +153,46 @@ static uint64_t rights_raise(void)
 	return 0;
 }
 
+#define NO_RIGHT(call) EXPECT(CODE(call) == EXO_RIGHT)
+
+/* The neighbour's domain, with the right to look at it and nothing else: every call that acts
+ * for a domain, or on it. */
+static uint64_t authority(void)
+{
+	const uint64_t him = PEER_SLOT, pfn = frame_take(), item = pfn << 8 | EXO_KIND_PT1;
+	struct exo_pt_item entry = { self->root << 12, 0 };
+	struct exo_domain_info info;
+	struct exo_cap_info cap;
+	struct exo_frame frame;
+	uint64_t map[16];
+	EXPECT(!exo_domain_info(him, &info).status && info.state == EXO_DS_ACTIVE);
+	NO_RIGHT(exo_cap_copy(him, EXO_SLOT_ANY, start_cap(self, CAP_LOAN), EXO_R_READ, 0, 0));
+	NO_RIGHT(exo_cap_copy(0, EXO_SLOT_ANY, him, EXO_R_INFO | EXO_R_MANAGE, 0, 0));
+	NO_RIGHT(exo_cap_delete(him, 1));
+	NO_RIGHT(exo_cap_revoke(him, 1));
+	NO_RIGHT(exo_cap_info(him, 1, &cap));
+	NO_RIGHT(exo_cap_grow(him, pfn));
+	for (unsigned op = 0; op <= EXO_DOM_EXIT; op++)
+		NO_RIGHT(exo_domain_ctl(him, op, 0, 0));
+	NO_RIGHT(exo_domain_destroy(him));
+	NO_RIGHT(exo_domain_revoke(him, 1, 0));
+	NO_RIGHT(exo_frame_give(0, him, pfn, 1));
+	NO_RIGHT(exo_frame_give(him, 0, told->secret[2], 1));
+	NO_RIGHT(exo_frame_lend(him, EXO_SLOT_ANY, told->secret[2], 1, EXO_R_READ));
+	NO_RIGHT(exo_frame_retype(him, &item, 1));
+	NO_RIGHT(exo_pt_write(him, &entry, 1, 0, 0, 0));
+	NO_RIGHT(exo_pt_clean(him, told->secret[2], 0, 1, map, EXO_CLEAN_A));
+	NO_RIGHT(exo_frame_copy(him, told->secret[2] << 12, 0, ~0ul, 8, 0));
+	NO_RIGHT(exo_frame_copy(0, pfn << 12, him, told->secret[2] << 12, 8, 0));
+	NO_RIGHT(exo_root_pair(him, told->secret[2], 0));
+	NO_RIGHT(exo_context_create(him, told->secret[2], told->secret[3], pfn, 0, EXO_SLOT_ANY));
+	NO_RIGHT(exo_frame_info(him, told->secret[2], &frame));
+	NO_RIGHT(exo_domain_ctl(0, EXO_DOM_RESERVE, 1000000, 0));
+	return 0;
+}
+
 const struct row cap_rows[] = {
+	{ "authority", authority, EXITS, 1, NULL },
 	{ "caps-forge", caps_forge, EXITS, 1, NULL },
 	{ "caps-guess", caps_guess, EXITS, 1, NULL },
 	{ "caps-replay", caps_replay, EXITS, 1, NULL },

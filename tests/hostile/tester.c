@@ -278,8 +278,10 @@ static const char *row_run(const struct row *r)
 	if (why)
 		return why;
 	signals = 0;
+	if (exo_cap_copy(c.s.domain, PEER_SLOT, neighbour.s.domain, EXO_R_INFO, 0, 0).status)
+		why = "introducing the neighbour";
 	spawn_start(&c.s);
-	if (r->beside)
+	if (!why && r->beside)
 		why = r->beside();
 	child_wait(&c, time_now() + (r->outcome == RUNS ? RUN_TIME : DEADLINE), &info);
 	if (!why)
