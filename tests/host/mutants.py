@@ -126,7 +126,7 @@ class Bench:
             binary = os.path.join(folder, name)
             link = ["gcc", "-fsanitize=address,undefined", "-o", binary, *core, *self.model, *main]
             if subprocess.run(link, stderr=subprocess.DEVNULL).returncode:
-                return "does not link"
+                raise SystemExit(f"mutants: {binary} does not link: is the build folder up to date?")
             for args in commands:
                 why = self.run([binary, *args])
                 if why:

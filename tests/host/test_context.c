@@ -240,7 +240,10 @@ TEST(context_control_checks)
 	IS(CALL3(CONTEXT_CTL, x, EXO_CTX_HOME, MODEL_CPUS), ARG, 3);
 	OK(CALL3(CONTEXT_CTL, x, EXO_CTX_HOME, 2));
 	IS(CALL3(CONTEXT_CTL, x, EXO_CTX_START, 1ul << 47), ARG, 3);
-	OK(CALL4(CONTEXT_CTL, x, EXO_CTX_START, 0x4000, 0x8000));
+	OK(CALL5(CONTEXT_CTL, x, EXO_CTX_START, 0x4000, 0x8000, 0x77));
+	CHECK(context_regs(context_at(a.d->context_head))->rip == 0x4000 &&
+		context_regs(context_at(a.d->context_head))->rsp == 0x8000 &&
+		context_regs(context_at(a.d->context_head))->rdi == 0x77, "registers");
 	model_step_all();
 	IS(CALL4(CONTEXT_CTL, x, EXO_CTX_START, 0x4000, 0x8000), STATE, 1);
 	IS(CALL4(CONTEXT_CTL, x, EXO_CTX_RUN, 0, 0), STATE, 1);
@@ -510,7 +513,9 @@ TEST(slices_rotate)
 	struct slot all = { .type = EXO_T_SLICE, .rights = 7, .aux = 1, .base = 0, .count = 64 };
 	struct actor a = actor_make(60), b = actor_make(60);
 	struct context *xa, *xb;
-	uint64_t name, warnings, time, given = 0;
+	uint64_t name, warnings, time, given = 0, used = 0;
+	const struct exo_slice_page *page;
+	const struct exo_control *ctl;
 
 	CHECK(!cap_insert(model_init(), 90, 0, &all, NULL, &name), "insert");
 	OK(CALL6(CAP_COPY, 0, 91, 90, EXO_R_BIND, 0, 0));
@@ -535,6 +540,17 @@ TEST(slices_rotate)
 		model_time += 50000;
 		model_timer(1);
 	}
+	page = cpu_at(1)->slices;
+	ctl = context_control(cpu_at(1)->current);
+	CHECK(page->cpu == 1 && page->count == 64 && page->running == cpu_at(1)->current->id &&
+		page->now == cpu_at(1)->slot && page->switches > 10, "the slice page");
+	CHECK(ctl->cpu == 1 && ctl->number == cpu_at(1)->current->id && ctl->slice_start <= model_time &&
+		ctl->slice_end > model_time && ctl->slice_end - ctl->slice_start == 1000000, "the control page: %u %u, %lu to %lu at %lu",
+		ctl->cpu, ctl->number, ctl->slice_start, ctl->slice_end, model_time);
+	CHECK(context_control(xa)->run_time == xa->run_time, "run time");
+	for (unsigned i = 0; i < 64; i++)
+		used += page->slice[i].used;
+	CHECK(used > 60000000 && used + page->idle < model_time, "accounted: %lu", used);
 	warnings = context_control(xa)->events;
 	OK(CALL2(DOMAIN_INFO, a.cap, WINDOW));
 	time = ((struct exo_domain_info *)at_user(WINDOW))->run_time;
@@ -589,13 +605,15 @@ TEST(idle_cpus_wake)
 	context_stop(idle, EXO_EVENT);
 	kernel_unlock();
 	model_step_all();
-	CHECK(!cpu_at(2)->current && !cpu_at(2)->root, "idle");
+	CHECK(!cpu_at(2)->current && !cpu_at(2)->root && !cpu_at(2)->slices->running, "idle");
+	model_time += 1000000;
 	CHECK(CALL3(TLB_FLUSH, 0, 0, EXO_FLUSH_ALL).status == EXO_OK, "flush");
 	for (x = context_at(a.d->context_head); x->home != 2; x = context_at(x->sibling_next))
 		;
 	OK(CALL4(CONTEXT_CTL, x->cap % 128, EXO_CTX_START, 0x1000, 0));
 	model_step_all();
 	CHECK(cpu_at(2)->current == x, "kicked awake");
+	CHECK(cpu_at(2)->slices->idle >= 1000000, "idle time: %lu", cpu_at(2)->slices->idle);
 	IS(CALL3(TLB_FLUSH, 0, 0, 0), ARG, 3);
 	IS(CALL3(TLB_FLUSH, 0, 1ul << 40, EXO_FLUSH_ALL), ARG, 2);
 }
