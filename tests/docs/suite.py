@@ -1,0 +1,3 @@
+"""The commands of the README."""
+
+suite("readme", ["tests/docs/readme"], seconds=300)
