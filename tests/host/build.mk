@@ -8,6 +8,7 @@ $(BUILD)/tests/host-core: $(HOST_MODEL) $(call hobj,$(wildcard tests/host/test_*
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
 
+HOST_TESTS += $(BUILD)/tests/fuzz
 $(BUILD)/tests/fuzz: $(HOST_MODEL) $(call hobj,tests/host/fuzz.c)
 	$(call say,LD)
 	@mkdir -p $(@D)
