@@ -5,6 +5,7 @@
 
 #define FRAMES	12
 #define STEPS	4000u
+#define RACE_TIME NS_PER_SEC	/* at most: a busy host makes CPUs wait long for each other */
 #define RACE_VA	0x280000000ul
 static uint64_t frames[FRAMES], race_entries;
 static uint64_t finished;
@@ -46,7 +47,7 @@ static void some_loan(struct racer *r)
 static void racer(void *arg)
 {
 	struct racer *r = arg;
-	for (unsigned i = 0; i < STEPS; i++) {
+	for (uint64_t i = 0, until = time_now() + RACE_TIME; i < STEPS && time_now() < until; i++) {
 		uint64_t bitmap[16], item = some_frame(r) << 8 | dice(r, 5);
 		switch (dice(r, 6)) {
 		case 0:
