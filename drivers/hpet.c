@@ -20,13 +20,14 @@ bool hpet_start(volatile uint32_t *registers)
 	return true;
 }
 
-bool hpet_wait(uint64_t ns)
+uint64_t hpet_wait(uint64_t ns)
 {
-	uint32_t start = hpet[COUNTER], ticks = ns * 1000000 / hpet[PERIOD];
-	for (unsigned i = 0; i < SPINS_MAX; i++) {
-		if (hpet[COUNTER] - start >= ticks)
-			return true;
+	uint32_t start = hpet[COUNTER], ticks = ns * 1000000 / hpet[PERIOD], passed = 0;
+	for (unsigned i = 0; passed < ticks; i++) {
+		if (i == SPINS_MAX)
+			return 0;
 		pause();
+		passed = hpet[COUNTER] - start;
 	}
-	return false;
+	return (uint64_t)passed * hpet[PERIOD] / 1000000;
 }

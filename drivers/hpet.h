@@ -7,7 +7,7 @@
 
 /* Starts the counter; false: its period is out of range. */
 bool hpet_start(volatile uint32_t *registers);
-/* Waits that many ns; false: it does not count. */
-bool hpet_wait(uint64_t ns);
+/* Waits that many ns, and returns how long it was; 0: it does not count. */
+uint64_t hpet_wait(uint64_t ns);
 
 #endif

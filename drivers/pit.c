@@ -12,7 +12,7 @@
 #define OUTPUT		0x20
 #define SPINS_MAX	100000000u
 
-bool pit_wait(uint64_t ns)
+uint64_t pit_wait(uint64_t ns)
 {
 	uint32_t count = HZ * ns / 1000000000;
 	outb(SPEAKER, (inb(SPEAKER) & 0xfc) | GATE);
@@ -21,8 +21,8 @@ bool pit_wait(uint64_t ns)
 	outb(CHANNEL_2, count >> 8);
 	for (unsigned i = 0; i < SPINS_MAX; i++) {
 		if (inb(SPEAKER) & OUTPUT)
-			return true;
+			return ns;
 		pause();
 	}
-	return false;
+	return 0;
 }

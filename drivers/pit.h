@@ -2,10 +2,9 @@
 #ifndef DRIVERS_PIT_H
 #define DRIVERS_PIT_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-/* Waits that many ns (at most 50 ms); false: it does not count. */
-bool pit_wait(uint64_t ns);
+/* Waits that many ns (at most 50 ms) and returns it; 0: it does not count. */
+uint64_t pit_wait(uint64_t ns);
 
 #endif

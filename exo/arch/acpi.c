@@ -43,51 +43,41 @@ static bool sum_ok(const void *p, size_t n)
 	return !sum;
 }
 
-/* NULL: not there, or damaged. */
-static const struct header *table_at(uint64_t pa)
+/* NULL: not there, not this one, or damaged. */
+static const struct header *table_at(uint64_t pa, const char *signature)
 {
 	const struct header *h = firmware_map(pa, sizeof *h);
-	if (!h)
+	if (!h || __builtin_memcmp(h->signature, signature, 4))
 		return NULL;
-	uint32_t length = h->length;
-	if (length < sizeof *h || length > TABLE_MAX || !(h = firmware_map(pa, length)))
-		return NULL;
-	if (sum_ok(h, length))
+	if (h->length >= sizeof *h && h->length <= TABLE_MAX && firmware_map(pa, h->length) &&
+	    sum_ok(h, h->length))
 		return h;
-	log_print("ACPI: the table at %lx (%c%c%c%c) has a bad checksum\n", pa, h->signature[0],
-		h->signature[1], h->signature[2], h->signature[3]);
+	log_print("ACPI: table %s at %lx is damaged\n", signature, pa);
 	return NULL;
 }
 
 static const struct header *table_find(const struct header *root, const char *signature)
 {
+	const struct header *h = NULL;
 	unsigned width = root->signature[0] == 'X' ? 8 : 4;
-	for (uint32_t at = sizeof *root; at + width <= root->length; at += width) {
-		uint64_t pa = width == 8 ? FIELD(uint64_t, root, at) : FIELD(uint32_t, root, at);
-		const struct header *h = firmware_map(pa, sizeof *h);
-		if (h && !__builtin_memcmp(h->signature, signature, 4))
-			return table_at(pa);
-	}
-	return NULL;
+	for (uint32_t at = sizeof *root; !h && at + width <= root->length; at += width)
+		h = table_at(width == 8 ? FIELD(uint64_t, root, at) : FIELD(uint32_t, root, at), signature);
+	return h;
 }
 
 static const struct header *root_table(void)
 {
 	const struct rsdp *r = (const struct rsdp *)boot_info.rsdp;
-	const struct header *h = NULL;
 	if (__builtin_memcmp(r->signature, "RSD PTR ", 8) || !sum_ok(r, 20))
 		return NULL;
 	if (r->revision >= 2 && r->xsdt && sum_ok(r, sizeof *r))
-		h = table_at(r->xsdt);
-	if (h && !__builtin_memcmp(h->signature, "XSDT", 4))
-		return h;
-	h = table_at(r->rsdt);
-	return h && !__builtin_memcmp(h->signature, "RSDT", 4) ? h : NULL;
+		return table_at(r->xsdt, "XSDT");
+	return table_at(r->rsdt, "RSDT");
 }
 
 /* ---- MADT --------------------------------------------------------------------- */
 
-enum { MADT_LAPIC, MADT_IOAPIC, MADT_OVERRIDE, MADT_LAPIC_ADDRESS = 5, MADT_X2APIC = 9 };
+enum { MADT_LAPIC, MADT_IOAPIC, MADT_OVERRIDE, MADT_X2APIC = 9 };
 #define MADT_ENTRIES	44u
 
 static void add_cpu(uint32_t id, uint32_t flags)
@@ -98,14 +88,14 @@ static void add_cpu(uint32_t id, uint32_t flags)
 		if (acpi.cpu[i] == id)
 			return;
 	if (acpi.cpus == CPUS_MAX || (id > 0xff && !cpu_has_x2apic))
-		acpi.cpus_left_out++;
+		log_print("ACPI: the CPU with APIC id %u is not used\n", id);
 	else
 		acpi.cpu[acpi.cpus++] = id;
 }
 
 static void add_ioapic(uint32_t base, uint32_t gsi)
 {
-	if (acpi.ioapics < sizeof acpi.ioapic / sizeof acpi.ioapic[0])
+	if (acpi.ioapics < IOAPICS_MAX)
 		acpi.ioapic[acpi.ioapics++] = (struct acpi_ioapic){ base, gsi };
 }
 
@@ -119,8 +109,7 @@ static void add_override(unsigned irq, uint32_t gsi, uint16_t flags)
 static void read_madt_entry(const uint8_t *e, unsigned length)
 {
 	static const uint8_t lengths[] = {
-		[MADT_LAPIC] = 8, [MADT_IOAPIC] = 12, [MADT_OVERRIDE] = 10, [MADT_LAPIC_ADDRESS] = 12,
-		[MADT_X2APIC] = 16,
+		[MADT_LAPIC] = 8, [MADT_IOAPIC] = 12, [MADT_OVERRIDE] = 10, [MADT_X2APIC] = 16,
 	};
 	if (e[0] >= sizeof lengths || length < lengths[e[0]])
 		return;
@@ -136,9 +125,6 @@ static void read_madt_entry(const uint8_t *e, unsigned length)
 		break;
 	case MADT_OVERRIDE:
 		add_override(e[3], FIELD(uint32_t, e, 4), FIELD(uint16_t, e, 8));
-		break;
-	case MADT_LAPIC_ADDRESS:
-		acpi.lapic = FIELD(uint64_t, e, 4);
 	}
 }
 
@@ -188,7 +174,7 @@ static uint16_t inw(uint16_t port)
 /* Until ACPI is enabled the power registers belong to the firmware. */
 static void acpi_enable(uint32_t smi_port, uint8_t command)
 {
-	if (!smi_port || !command || inw(acpi.pm1a) & SCI_EN)
+	if (!acpi.pm1a || !smi_port || !command || inw(acpi.pm1a) & SCI_EN)
 		return;
 	outb(smi_port, command);
 	for (unsigned i = 0; i < ENABLE_TRIES; i++)
@@ -204,12 +190,11 @@ static void read_fadt(const struct header *h)
 	uint64_t dsdt = FIELD(uint32_t, h, 40);
 	if (h->length >= 148 && FIELD(uint64_t, h, 140))
 		dsdt = FIELD(uint64_t, h, 140);
+	if (FIELD(uint32_t, h, 64) > 0xfffe)
+		return;
 	acpi.pm1a = FIELD(uint32_t, h, 64);
-	if (acpi.pm1a > 0xfffe)
-		acpi.pm1a = 0;
-	if (acpi.pm1a)
-		acpi_enable(FIELD(uint32_t, h, 48), FIELD(uint8_t, h, 52));
-	const struct header *d = table_at(dsdt);
+	acpi_enable(FIELD(uint32_t, h, 48), FIELD(uint8_t, h, 52));
+	const struct header *d = table_at(dsdt, "DSDT");
 	if (d)
 		find_s5(d);
 }
@@ -227,15 +212,11 @@ void acpi_init(void)
 		add_ioapic(0xfec00000, 0);
 		return;
 	}
-	acpi.present = true;
 	if ((h = table_find(root, "APIC")))
 		read_madt(h);
 	if ((h = table_find(root, "FACP")))
 		read_fadt(h);
 	if ((h = table_find(root, "HPET")) && h->length >= 56)
 		acpi.hpet = FIELD(uint64_t, h, 44);
-	log_print("ACPI: %cSDT, %u CPUs, %u IOAPICs%s%s\n", root->signature[0], acpi.cpus, acpi.ioapics,
-		acpi.hpet ? ", HPET" : "", acpi.s5 && acpi.pm1a ? ", power-off" : "");
-	if (acpi.cpus_left_out)
-		log_print("ACPI: %u more CPUs are not used\n", acpi.cpus_left_out);
+	log_print("ACPI: %u CPUs, %u IOAPICs%s%s\n", acpi.cpus, acpi.ioapics, acpi.hpet ? ", HPET" : "", acpi.s5 && acpi.pm1a ? ", power-off" : "");
 }

@@ -1,14 +1,15 @@
-/* Interrupt controllers: the local APIC (or x2APIC where the CPU has it), IOAPICs, and
- * the 8259s, which are only silenced.
+/* Interrupts: the local APIC (or x2APIC where the CPU has it), and the lines of devices, by
+ * IOAPICs (drivers/ioapic.c).
  *
  * Every IOAPIC line is masked until the holder of its device asks for it, and again from
  * its delivery until the holder acknowledges it.
  */
 #include "exo/arch/machine.h"
 #include "exo/core/device.h"
+#include "drivers/ioapic.h"
+#include "drivers/pic8259.h"
 
 /* Local APIC registers: offset in the page; >> 4 + 0x800 is the MSR of x2APIC. */
-#define LAPIC_ID	0x20
 #define LAPIC_TPR	0x80
 #define LAPIC_EOI	0xb0
 #define LAPIC_SPURIOUS	0xf0
@@ -46,23 +47,8 @@ static void lapic_write(unsigned reg, uint32_t v)
 		lapic[reg / 4] = v;
 }
 
-/* Moves them out of the exceptions' way, and masks them. */
-static void pic_silence(void)
-{
-	static const uint8_t words[4][2] = { { 0x11, 0x11 }, { 0x20, 0x28 }, { 4, 2 }, { 1, 1 } };
-	outb(0x20, words[0][0]);
-	outb(0xa0, words[0][1]);
-	for (unsigned i = 1; i < 4; i++) {
-		outb(0x21, words[i][0]);
-		outb(0xa1, words[i][1]);
-	}
-	outb(0x21, 0xff);
-	outb(0xa1, 0xff);
-}
-
 void apic_init(void)
 {
-	pic_silence();
 	if (!cpu_has_x2apic)
 		lapic = device_map(acpi.lapic, PAGE);
 }
@@ -82,16 +68,7 @@ void apic_init_cpu(void)
 	lapic_write(LAPIC_SPURIOUS, 0x100 | VEC_SPURIOUS);
 }
 
-uint32_t apic_id(void)
-{
-	uint32_t id = lapic_read(LAPIC_ID);
-	return cpu_has_x2apic ? id : id >> 24;
-}
-
-void irq_eoi(void)
-{
-	lapic_write(LAPIC_EOI, 0);
-}
+void irq_eoi(void) { lapic_write(LAPIC_EOI, 0); }
 
 void apic_ipi(uint32_t id, uint32_t command)
 {
@@ -113,77 +90,42 @@ void apic_timer_start(uint32_t count) { lapic_write(LAPIC_INITIAL, count); }
 
 /* ---- IOAPICs --------------------------------------------------------------------- */
 
-#define IOAPIC_VERSION	1
-#define IOAPIC_ENTRY(n)	(0x10 + 2 * (n))
-#define ENTRY_LOW	0x2000u
-#define ENTRY_LEVEL	0x8000u
-#define ENTRY_MASKED	0x10000u
 #define GSIS		32u		/* with a vector: VEC_IRQ + n */
 
-struct ioapic { volatile uint32_t *at; uint32_t gsi, lines; };
-static struct ioapic ioapics[8];
-
-static uint32_t ioapic_read(const struct ioapic *io, unsigned reg)
-{
-	io->at[0] = reg;
-	return io->at[4];
-}
-
-static void ioapic_write(const struct ioapic *io, unsigned reg, uint32_t v)
-{
-	io->at[0] = reg;
-	io->at[4] = v;
-}
-
-static const struct ioapic *ioapic_of(unsigned gsi)
-{
-	for (unsigned i = 0; i < acpi.ioapics; i++)
-		if (gsi >= ioapics[i].gsi && gsi - ioapics[i].gsi < ioapics[i].lines)
-			return &ioapics[i];
-	return NULL;
-}
+static struct ioapic ioapics[IOAPICS_MAX];
 
 static uint32_t entry_flags(unsigned gsi)
 {
 	for (unsigned i = 0; i < 16; i++)
 		if (acpi.irq[i].gsi == gsi)
-			return (acpi.irq[i].low ? ENTRY_LOW : 0) | (acpi.irq[i].level ? ENTRY_LEVEL : 0);
-	return ENTRY_LOW | ENTRY_LEVEL;		/* PCI */
+			return (acpi.irq[i].low ? IOAPIC_LOW : 0) | (acpi.irq[i].level ? IOAPIC_LEVEL : 0);
+	return IOAPIC_LOW | IOAPIC_LEVEL;	/* PCI */
 }
 
-static void line_set(unsigned gsi, bool masked)
+static void line_set(unsigned gsi, uint32_t masked)
 {
-	const struct ioapic *io = ioapic_of(gsi);
-	if (io && gsi < GSIS)
-		ioapic_write(io, IOAPIC_ENTRY(gsi - io->gsi),
-			(VEC_IRQ + gsi) | entry_flags(gsi) | (masked ? ENTRY_MASKED : 0));
+	for (struct ioapic *io = ioapics; io < ioapics + acpi.ioapics && gsi < GSIS; io++)
+		if (gsi >= io->gsi && gsi - io->gsi < io->lines)
+			ioapic_set(io, gsi, (VEC_IRQ + gsi) | entry_flags(gsi) | masked);
 }
 
-/* All lines masked; those with a vector are sent to the boot CPU. */
-void ioapic_init(void)
+/* Interrupts go to the boot CPU. */
+void irq_init(void)
 {
-	for (unsigned i = 0; i < acpi.ioapics; i++) {
-		struct ioapic *io = &ioapics[i];
-		io->at = device_map(acpi.ioapic[i].base, PAGE);
-		io->gsi = acpi.ioapic[i].gsi;
-		uint32_t version = ioapic_read(io, IOAPIC_VERSION);
-		io->lines = version == ~0u ? 0 : (version >> 16 & 0xff) + 1;
-		if (!io->lines)
+	pic_silence();
+	for (unsigned i = 0; i < acpi.ioapics; i++)
+		if (!ioapic_start(&ioapics[i], device_map(acpi.ioapic[i].base, PAGE), acpi.ioapic[i].gsi,
+				acpi.cpu[0]))
 			log_print("IOAPIC at %lx does not answer\n", acpi.ioapic[i].base);
-		for (unsigned n = 0; n < io->lines; n++) {
-			ioapic_write(io, IOAPIC_ENTRY(n), ENTRY_MASKED);
-			ioapic_write(io, IOAPIC_ENTRY(n) + 1, acpi.cpu[0] << 24);
-		}
-	}
 }
 
 void irq_device(unsigned gsi)
 {
-	line_set(gsi, true);
+	line_set(gsi, IOAPIC_MASKED);
 	device_interrupt(gsi);
 }
 
 void arch_irq_unmask(unsigned gsi)
 {
-	line_set(gsi, false);
+	line_set(gsi, 0);
 }

@@ -32,16 +32,6 @@ boot_entry:
 	cld
 	mov $PHYS(boot_stack + BOOT_STACK_SIZE), %esp
 	mov %eax, %ebp			/* multiboot2's magic number; EBX: its information */
-	pushfl
-	pop %eax
-	mov %eax, %ecx
-	xor $0x200000, %eax		/* ID: is there CPUID? */
-	push %eax
-	popfl
-	pushfl
-	pop %eax
-	cmp %eax, %ecx
-	je no_long_mode
 	mov %ebx, %edi
 	mov $0x80000000, %eax
 	cpuid
@@ -52,27 +42,6 @@ boot_entry:
 	bt $29, %edx
 	jnc no_long_mode
 	mov %edi, %ebx
-
-	/* 2,048 large pages; then the tables above them. */
-	mov $PHYS(boot_pd), %edi
-	mov $0x83, %eax
-	mov $2048, %ecx
-1:	mov %eax, (%edi)
-	movl $0, 4(%edi)
-	add $0x200000, %eax
-	add $8, %edi
-	loop 1b
-	mov $PHYS(boot_pdpt), %edi
-	mov $PHYS(boot_pd) + 3, %eax
-	mov $4, %ecx
-2:	mov %eax, (%edi)
-	add $0x1000, %eax
-	add $8, %edi
-	loop 2b
-	mov $PHYS(boot_pdpt) + 3, %eax
-	mov %eax, PHYS(boot_pml4)
-	mov %eax, PHYS(boot_pml4 + 257 * 8)
-	mov %eax, PHYS(boot_pml4 + 258 * 8)
 
 	mov $0x20, %eax			/* PAE */
 	mov %eax, %cr4
@@ -91,24 +60,16 @@ boot_entry:
 
 no_long_mode:
 	mov $PHYS(no_long_mode_text), %esi
-	mov $0xb8000, %edi
-	mov $0x4f, %ah
-3:	lodsb
-	test %al, %al
-	jz 5f
-	stosw
-	mov %al, %cl
-	mov $0x10000, %ebp
+	mov $no_long_mode_size, %ebx
+3:	mov $0x10000, %ecx
 4:	mov $COM1 + 5, %dx		/* until the port takes a byte, or there is none */
 	in %dx, %al
-	dec %ebp
-	jz 6f
 	test $0x20, %al
-	jz 4b
-6:	mov $COM1, %dx
-	mov %cl, %al
-	out %al, %dx
-	jmp 3b
+	loopz 4b
+	mov $COM1, %dx
+	outsb
+	dec %ebx
+	jnz 3b
 5:	hlt
 	jmp 5b
 
@@ -209,7 +170,8 @@ ap_gdt_offset:	.long ap_gdt - ap_code
 ap_data_offset:	.long ap_data - ap_code
 ap_code_size:	.long ap_code_end - ap_code
 no_long_mode_text:
-	.asciz "virtue: this CPU has no 64-bit (long) mode: cannot run\r\n"
+	.ascii "virtue: this CPU has no 64-bit (long) mode: cannot run\r\n"
+	.set no_long_mode_size, . - no_long_mode_text
 	.balign 8
 boot_gdt:
 	.quad 0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff
@@ -223,13 +185,26 @@ boot_gdtr_high:
 	.short 31
 	.quad boot_gdt
 
-	.bss
+	.data
 	.balign 4096
 	.globl boot_pml4
 	.hidden boot_pml4
-boot_pml4:	.skip 4096
-boot_pdpt:	.skip 4096
-boot_pd:	.skip 4 * 4096
+boot_pml4:
+	.quad PHYS(boot_pdpt) + 3
+	.skip 256 * 8
+	.quad PHYS(boot_pdpt) + 3, PHYS(boot_pdpt) + 3
+	.balign 4096
+boot_pdpt:
+	.quad PHYS(boot_pd) + 3, PHYS(boot_pd) + 0x1003, PHYS(boot_pd) + 0x2003, PHYS(boot_pd) + 0x3003
+	.balign 4096
+boot_pd:
+	.set page, 0x83
+	.rept 2048
+	.quad page
+	.set page, page + 0x200000
+	.endr
+
+	.bss
 	.globl boot_stack
 	.hidden boot_stack
 boot_stack:	.skip BOOT_STACK_SIZE

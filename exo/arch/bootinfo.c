@@ -173,21 +173,14 @@ void boot_info_read(uint32_t magic, uint64_t at)
 		panic("multiboot2: no memory map");
 }
 
-bool boot_option(const char *name, const char *value)
+bool boot_option(const char *word)
 {
 	for (const char *s = boot_info.cmdline; *s; s++) {
-		const char *n = name, *v = value;
-		for (; *n && *s == *n; n++)
-			s++;
-		bool match = !*n && *s == '=';
-		for (s += match; match && *v && *s == *v; v++)
-			s++;
-		if (match && !*v && (!*s || *s == ' '))
+		size_t n = 0;
+		while (word[n] && s[n] == word[n])
+			n++;
+		if (!word[n] && (!s[n] || s[n] == ' ') && (s == boot_info.cmdline || s[-1] == ' '))
 			return true;
-		while (*s && *s != ' ')
-			s++;
-		if (!*s)
-			break;
 	}
 	return false;
 }

@@ -8,7 +8,7 @@
 #include "drivers/rtc.h"
 
 #define NS		1000000000ul
-#define WINDOW_NS	5000000ul	/* of one measurement */
+#define WINDOW_NS	2000000ul	/* of one measurement */
 #define ROUNDS		3u		/* the median counts */
 #define SHIFT		32u
 #define MSR_DEADLINE	0x6e0u
@@ -56,14 +56,15 @@ static void measure(bool by_hpet, uint64_t *tsc_hz, uint64_t *apic_hz)
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		apic_timer_start(~0u);
 		uint64_t start = rdtsc();
-		if (!(by_hpet ? hpet_wait(WINDOW_NS) : pit_wait(WINDOW_NS)))
+		uint64_t ns = by_hpet ? hpet_wait(WINDOW_NS) : pit_wait(WINDOW_NS);
+		if (!ns)
 			panic("no clock: the %s does not count", by_hpet ? "HPET" : "PIT");
-		tsc[i] = rdtsc() - start;
-		apic[i] = ~0u - apic_timer_count();
+		tsc[i] = (rdtsc() - start) * NS / ns;
+		apic[i] = (~0u - apic_timer_count()) * NS / ns;
 		apic_timer_start(0);
 	}
-	*tsc_hz = median(tsc) * (NS / WINDOW_NS);
-	*apic_hz = median(apic) * (NS / WINDOW_NS);
+	*tsc_hz = median(tsc);
+	*apic_hz = median(apic);
 }
 
 /* ---- the clock ----------------------------------------------------------------------- */

@@ -15,16 +15,11 @@ uint64_t ex_table_find(uint64_t rip)
 
 /* ---- user memory ----------------------------------------------------------------- */
 
-static bool canonical(uint64_t va)
-{
-	return (uint64_t)((int64_t)(va << 16) >> 16) == va;
-}
-
 /* Neither a byte of the kernel's slots nor of the hole between the halves. */
 bool user_range_ok(uint64_t va, size_t n)
 {
 	uint64_t last = va + (n ? n - 1 : 0);
-	if (last < va || !canonical(va) || !canonical(last) || (va ^ last) >> 63)
+	if (last < va || !user_canonical(va) || !user_canonical(last) || (va ^ last) >> 63)
 		return false;
 	return last < EXO_KERNEL_BASE || va >= EXO_KERNEL_END;
 }

@@ -68,13 +68,7 @@
 	push %r15
 .endm
 
-.macro POP_ALL
-	pop %r15
-	pop %r14
-	pop %r13
-	pop %r12
-	pop %rbp
-	pop %rbx
+.macro POP_VOLATILE
 	pop %r11
 	pop %r10
 	pop %r9
@@ -85,6 +79,16 @@
 	pop %rsi
 	pop %rdi
 	add $16, %rsp
+.endm
+
+.macro POP_ALL
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbp
+	pop %rbx
+	POP_VOLATILE
 .endm
 
 /* An IDT entry clears AC: patched to CLAC where SMAP is on. */
@@ -263,18 +267,8 @@ trap_out:
 	mov 0x1000 + CPU_PAIR(%rax), %rcx
 	cmpw $1, (%rcx)
 	je exit_slow
-exit_volatile:
 	add $R_R11, %rsp
-	pop %r11
-	pop %r10
-	pop %r9
-	pop %r8
-	pop %rax
-	pop %rcx
-	pop %rdx
-	pop %rsi
-	pop %rdi
-	add $16, %rsp
+	POP_VOLATILE
 exit_volatile_iret:
 	iretq
 	FIXUP exit_volatile_iret, exit_bad_state

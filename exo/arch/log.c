@@ -1,7 +1,7 @@
 /* The kernel's log: COM1 where there is one, and a ring in RAM that may be exported.
  *
- * Formats: %s %c %d %u %x %p %%, with l, a width, 0 and - ; nothing else.  A port that
- * stops taking bytes is given up, so that the log never hangs the kernel.
+ * Formats: %s %u %x %lu %lx, nothing else.  A port that stops taking bytes is given up, so that
+ * the log never hangs the kernel.
  */
 #include <stdarg.h>
 #include "exo/arch/machine.h"
@@ -33,83 +33,27 @@ static void put(char c)
 		uart = uart_put(UART_COM1, c);
 }
 
-struct field { unsigned width; char fill; bool left; };
-
-static void put_padded(const char *s, unsigned n, struct field f)
+static void put_number(uint64_t v, unsigned base)
 {
-	unsigned fill = f.width > n ? f.width - n : 0;
-	for (; !f.left && fill; fill--)
-		put(f.fill);
-	for (unsigned i = 0; i < n; i++)
-		put(s[i]);
-	for (; fill; fill--)
-		put(' ');
-}
-
-static void put_number(uint64_t v, unsigned base, bool negative, struct field f)
-{
-	char text[24], *p = text + sizeof text;
-	do
-		*--p = "0123456789abcdef"[v % base];
-	while (v /= base);
-	if (negative)
-		*--p = '-';
-	put_padded(p, text + sizeof text - p, f);
-}
-
-static void put_string(const char *s, struct field f)
-{
+	char digits[20];
 	unsigned n = 0;
-	while (s[n])
-		n++;
-	put_padded(s, n, f);
-}
-
-static const char *parse_field(const char *s, struct field *f)
-{
-	*f = (struct field){ .fill = ' ' };
-	for (; *s == '0' || *s == '-'; s++) {
-		f->left |= *s == '-';
-		if (*s == '0')
-			f->fill = '0';
-	}
-	for (; *s >= '0' && *s <= '9'; s++)
-		f->width = f->width * 10 + (*s - '0');
-	return s;
+	do
+		digits[n++] = "0123456789abcdef"[v % base];
+	while (v /= base);
+	while (n)
+		put(digits[--n]);
 }
 
 /* One conversion, from behind the %; returns the character it ends with. */
 static const char *put_conversion(const char *s, va_list *args)
 {
-	struct field f;
-	s = parse_field(s, &f);
 	bool wide = *s == 'l';
 	s += wide;
-	int64_t d;
-	char c;
-	switch (*s) {
-	case 'd':
-		d = wide ? va_arg(*args, int64_t) : va_arg(*args, int32_t);
-		put_number(d < 0 ? -(uint64_t)d : (uint64_t)d, 10, d < 0, f);
-		break;
-	case 'u':
-	case 'x':
-		put_number(wide ? va_arg(*args, uint64_t) : va_arg(*args, uint32_t), *s == 'u' ? 10 : 16,
-			false, f);
-		break;
-	case 'p':
-		put_number(va_arg(*args, uint64_t), 16, false, f);
-		break;
-	case 'c':
-		c = va_arg(*args, int);
-		put_padded(&c, 1, f);
-		break;
-	case 's':
-		put_string(va_arg(*args, const char *), f);
-		break;
-	default:
-		put(*s);
-	}
+	if (*s == 's')
+		for (const char *t = va_arg(*args, const char *); *t; t++)
+			put(*t);
+	else
+		put_number(wide ? va_arg(*args, uint64_t) : va_arg(*args, uint32_t), *s == 'x' ? 16 : 10);
 	return s;
 }
 
@@ -120,10 +64,10 @@ void log_vprint(const char *format, va_list args)
 	while (!panicking && __atomic_exchange_n(&lock, true, __ATOMIC_ACQUIRE))
 		pause();
 	for (const char *s = format; *s; s++) {
-		if (*s != '%')
+		if (*s == '%')
+			s = put_conversion(s + 1, &copy);
+		else
 			put(*s);
-		else if (!*(s = put_conversion(s + 1, &copy)))
-			break;
 	}
 	__atomic_store_n(&lock, false, __ATOMIC_RELEASE);
 	va_end(copy);

@@ -63,7 +63,7 @@ struct boot_info {
 };
 extern struct boot_info boot_info;
 void boot_info_read(uint32_t magic, uint64_t at);
-bool boot_option(const char *name, const char *value);	/* is the word NAME=value there? */
+bool boot_option(const char *word);	/* is it one of the command line? */
 
 /* ---- memory.c --------------------------------------------------------------- */
 
@@ -116,9 +116,7 @@ static inline struct cpu_arch *cpu_arch(struct cpu *c) { return (struct cpu_arch
 void cpu_features(void);		/* finds, prints, demands */
 void cpu_region_make(unsigned number, uint32_t apic_id);
 void idt_init(void);			/* without stacks of its own, until the first cpu_init */
-uint64_t gate_set(unsigned vector, uint64_t at);	/* returns what it was */
 void cpu_init(struct cpu_arch *c);	/* on that CPU: control registers, GDT, TSS, IDT */
-void smap_test(void);			/* turns SMAP on where a user's IRETQ survives it */
 extern bool cpu_has_x2apic, cpu_has_tsc_deadline;
 extern uint64_t cpu_cr4;
 extern uint64_t cpu_features_abi;	/* EXO_FEATURE_* */
@@ -127,11 +125,11 @@ extern uint64_t cpu_features_abi;	/* EXO_FEATURE_* */
 
 struct acpi_ioapic { uint64_t base; uint32_t gsi; };
 struct acpi_irq { uint8_t gsi; bool low, level; };	/* of ISA irq i */
+#define IOAPICS_MAX 8
 struct acpi {
-	bool present;
-	unsigned cpus, cpus_left_out, ioapics;
+	unsigned cpus, ioapics;
 	uint32_t cpu[CPUS_MAX];			/* APIC ids; the boot CPU is the first */
-	struct acpi_ioapic ioapic[8];
+	struct acpi_ioapic ioapic[IOAPICS_MAX];
 	struct acpi_irq irq[16];
 	uint64_t lapic, hpet;			/* 0: none */
 	uint32_t pm1a;				/* control port; 0: none */
@@ -142,10 +140,9 @@ void acpi_init(void);
 
 /* ---- apic.c, clock.c, smp.c, trace.c, init.c -------------------------------------- */
 
-void apic_init(void);			/* the registers; the boot CPU's id */
+void apic_init(void);			/* maps the registers */
 void apic_init_cpu(void);		/* on every CPU */
-void ioapic_init(void);
-uint32_t apic_id(void);
+void irq_init(void);			/* lines of devices, all masked */
 void apic_ipi(uint32_t id, uint32_t command);	/* ICR's low word */
 #define IPI_NMI		0x4400u
 #define IPI_INIT	0xc500u

@@ -5,8 +5,8 @@ void kernel_main(uint32_t magic, uint64_t info) __attribute__((noreturn));
 
 static void read_options(void)
 {
-	panic_exit = boot_option("exit", "debug");
-	if (boot_option("log", "none"))
+	panic_exit = boot_option("exit=debug");
+	if (boot_option("log=none"))
 		log_quiet();
 }
 
@@ -31,10 +31,9 @@ static void boot_rest(void)
 {
 	cpu_init(cpu_arch(this_cpu()));
 	cpu_count = 1;
-	smap_test();
 	apic_init();
 	apic_init_cpu();
-	ioapic_init();
+	irq_init();
 	clock_init();
 	smp_init();
 	clock_publish();

@@ -1,8 +1,10 @@
 /* The end: a message, registers, a symbolised backtrace; then a halt for good, or the end
  * of QEMU where `exit=debug` asks for it.  Takes no lock, and trusts no pointer on the way.
+ * And the other end: a reboot.
  */
 #include <stdarg.h>
 #include "exo/arch/machine.h"
+#include "drivers/reset.h"
 
 #define BACKTRACE_MAX	24
 #define DEBUG_EXIT_PORT	0xf4
@@ -20,6 +22,16 @@ void halt(void)
 {
 	for (;;)
 		__asm__ volatile("cli; hlt");
+}
+
+/* Where no device resets the machine, a triple fault does. */
+void arch_reboot(void)
+{
+	struct { uint16_t limit; uint64_t base; } __attribute__((packed)) none = { 0, 0 };
+	log_print("virtue: reboot\n");
+	machine_reset();
+	__asm__ volatile("lidt %0; int3" : : "m"(none));
+	halt();
 }
 
 static void print_address(uint64_t rip)
@@ -108,27 +120,13 @@ void panic(const char *format, ...)
 	end();
 }
 
-static const char *const exception_names[32] = {
-	"divide error", "debug exception", "NMI", "breakpoint", "overflow", "bound", "invalid opcode",
-	"device not available", "double fault", "coprocessor overrun", "invalid TSS",
-	"segment not present", "stack fault", "general protection", "page fault", "reserved",
-	"x87 error", "alignment check", "machine check", "SIMD error", "virtualisation",
-	"control protection",
-};
-
 void panic_trap(const struct exo_regs *r, uint64_t cr2)
 {
-	const char *name = r->vector < 32 ? exception_names[r->vector] : NULL;
 	begin();
-	log_print("\nvirtue: panic on CPU %u: %s (vector %lu, error %lx) %s\n", cpu_number(),
-		name ? name : "trap", r->vector, r->error, r->cs & 3 ? "in user mode" : "in the kernel");
-	log_print("rip %lx  cs %lx  rflags %lx  rsp %lx  ss %lx\n", r->rip, r->cs, r->rflags, r->rsp,
-		r->ss);
-	log_print("rax %016lx  rbx %016lx  rcx %016lx  rdx %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);
-	log_print("rsi %016lx  rdi %016lx  rbp %016lx  r8  %016lx\n", r->rsi, r->rdi, r->rbp, r->r8);
-	log_print("r9  %016lx  r10 %016lx  r11 %016lx  r12 %016lx\n", r->r9, r->r10, r->r11, r->r12);
-	log_print("r13 %016lx  r14 %016lx  r15 %016lx\n", r->r13, r->r14, r->r15);
-	log_print("cr0 %lx  cr2 %lx  cr3 %lx  cr4 %lx\n", READ_CR(0), cr2, READ_CR(3), READ_CR(4));
+	log_print("\nvirtue: panic on CPU %u: exception %lu, error %lx, %s\n", cpu_number(), r->vector,
+		r->error, r->cs & 3 ? "in user mode" : "in the kernel");
+	regs_log(r);
+	log_print("  cr0 %lx cr2 %lx cr3 %lx cr4 %lx\n", READ_CR(0), cr2, READ_CR(3), READ_CR(4));
 	if (!(r->cs & 3))
 		backtrace(r->rip, r->rbp, r->rsp);
 	end();

@@ -8,8 +8,8 @@
 
 #define FLUSH_PAGES	32u		/* above it, all is flushed */
 #define ANSWER_NS	60000000000ul	/* a CPU that is silent for so long is lost */
-#define START_US	1000000u
-#define START_STEP_US	50u
+#define START_US	500000u
+#define START_STEP_US	10u
 
 /* ---- the lock (tickets: first come, first served) --------------------------------- */
 
@@ -119,6 +119,7 @@ static uint64_t low_page(void)
 		for (unsigned i = 0; i < boot_info.ram.count; i++)
 			if (p >= boot_info.ram.at[i].base && p + PAGE <= boot_info.ram.at[i].end)
 				return p;
+	log_print("cpu: no memory below 640 KiB: other CPUs cannot be started\n");
 	return 0;
 }
 
@@ -136,34 +137,30 @@ static struct ap_data *prepare(uint64_t page)
 	return d;
 }
 
+/* 64-bit CPUs need no pause after INIT; the second start is for the very old among them. */
 static bool start(struct cpu_arch *c, struct ap_data *d, uint64_t page)
 {
 	d->stack = c->core.stack_top;
 	d->argument = (uint64_t)c;
 	apic_ipi(c->apic_id, IPI_INIT);
-	wait_us(10000);
 	for (unsigned i = 0; i < 2 && !c->online; i++) {
 		apic_ipi(c->apic_id, IPI_STARTUP | page >> EXO_PAGE_SHIFT);
-		wait_us(200);
+		for (unsigned waited = 0; !c->online && waited < START_US; waited += START_STEP_US)
+			wait_us(START_STEP_US);
 	}
-	for (unsigned waited = 0; !c->online && waited < START_US; waited += START_STEP_US)
-		wait_us(START_STEP_US);
 	return c->online;
 }
 
 /* A CPU that does not come is left out; its number goes to the next one. */
 void smp_init(void)
 {
-	uint64_t page = low_page();
-	cpu_count = 1;
-	if (acpi.cpus > 1 && !page) {
-		log_print("cpu: no memory below 640 KiB: other CPUs cannot be started\n");
+	uint64_t page = acpi.cpus > 1 ? low_page() : 0;
+	if (!page)
 		return;
-	}
 	/* The page may hold a module, as GRUB under UEFI has it: it is lent. */
 	void *lent = phys_to_virt(page), *saved = phys_to_virt(early_alloc(PAGE, PAGE));
 	page_copy(saved, lent);
-	struct ap_data *d = page ? prepare(page) : NULL;
+	struct ap_data *d = prepare(page);
 	for (unsigned i = 1; i < acpi.cpus; i++) {
 		struct cpu_arch *c = cpu_arch(cpu_at(cpu_count));
 		c->apic_id = acpi.cpu[i];
@@ -172,7 +169,7 @@ void smp_init(void)
 		else
 			log_print("cpu: the CPU with APIC id %u does not start\n", acpi.cpu[i]);
 	}
-	if (page && cpu_count == acpi.cpus)	/* nobody can still be on his way through it */
+	if (cpu_count == acpi.cpus)	/* nobody can still be on his way through it */
 		page_copy(lent, saved);
 	log_print("cpu: %u running\n", cpu_count);
 }

@@ -3,43 +3,35 @@
  * The save area is a page of the libOS: it is copied once, then checked; whatever in it
  * cannot be loaded ends the context, never the kernel.
  */
-#include "exo/arch/trap.h"
-#include "exo/arch/layout.h"
+#include "exo/arch/machine.h"
 
 #define RFLAGS_USER	0x240dd5ul	/* CF PF AF ZF SF TF DF OF AC ID: what user code may set */
 #define RFLAGS_FORCED	0x202ul		/* IF: interrupts are the kernel's */
 #define MXCSR_INIT	0x1f80u
 
 uint32_t xsave_size;
-static uint64_t xsave_mask;
 static uint8_t xsave_initial[4096] __attribute__((aligned(64)));
 
-static void cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
+static void xsetbv(uint32_t mask)
 {
-	__asm__ volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3])
-		: "a"(leaf), "c"(sub));
+	__asm__ volatile("xsetbv" : : "c"(0), "a"(mask), "d"(0));
 }
 
 /* x87, SSE, AVX, AVX-512, PKRU: those the CPU has, in order, as far as the save area holds them. */
 static void xsave_init(void)
 {
-	static const uint64_t steps[] = { 0x3, 0x4, 0xe0, 0x200 };
-	uint32_t id[4];
-	cpuid(0xd, 0, id);
-	uint64_t have = (uint64_t)id[3] << 32 | id[0], mask = 0;
+	static const uint32_t steps[] = { 0x3, 0x4, 0xe0, 0x200 };
+	uint32_t have = cpuid(0xd, 0).a, mask = 0;
 	for (unsigned i = 0; i < 4; i++) {
 		if ((have & steps[i]) != steps[i])
 			continue;
-		__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)(mask | steps[i])), "d"(0));
-		cpuid(0xd, 0, id);
-		if (id[1] > EXO_PAGE_SIZE - EXO_SAVE_XSTATE)
+		xsetbv(mask | steps[i]);
+		if (cpuid(0xd, 0).b > EXO_PAGE_SIZE - EXO_SAVE_XSTATE)
 			break;
 		mask |= steps[i];
 	}
-	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)mask), "d"(0));
-	cpuid(0xd, 0, id);
-	xsave_size = id[1];
-	xsave_mask = mask;
+	xsetbv(mask);
+	xsave_size = cpuid(0xd, 0).b;
 	*(uint32_t *)(xsave_initial + 24) = MXCSR_INIT;
 }
 
@@ -73,21 +65,11 @@ static bool xrstor(const void *area)
 	return !failed;
 }
 
-static bool canonical(uint64_t va)
-{
-	return (uint64_t)((int64_t)(va << 16) >> 16) == va;
-}
-
 /* Both GS bases are the user's; "gs" is the active one. */
 static void bases_save(struct exo_regs *s)
 {
-	if (cpu_has_fsgsbase) {
-		__asm__ volatile("rdfsbase %0" : "=r"(s->fs_base));
-		__asm__ volatile("rdgsbase %0" : "=r"(s->gs_base));
-	} else {
-		s->fs_base = rdmsr(MSR_FS_BASE);
-		s->gs_base = rdmsr(MSR_GS_BASE);
-	}
+	s->fs_base = rdmsr(MSR_FS_BASE);
+	s->gs_base = rdmsr(MSR_GS_BASE);
 	s->kgs_base = rdmsr(MSR_KGS_BASE);
 	__asm__ volatile("mov %%ds, %0" : "=m"(s->ds));
 	__asm__ volatile("mov %%es, %0" : "=m"(s->es));
@@ -95,33 +77,25 @@ static void bases_save(struct exo_regs *s)
 	__asm__ volatile("mov %%gs, %0" : "=m"(s->gs));
 }
 
-#define LOAD_SELECTOR(reg, value) \
+/* One that faults is loaded as 0. */
+#define LOAD_SELECTOR(reg, value) ({ \
+	uint32_t v_ = (value); \
 	__asm__ volatile("1: mov %w0, %%" reg "\n2:\n" \
 		".pushsection .text.fixup, \"ax\"\n" \
 		"3: xor %k0, %k0\n mov %w0, %%" reg "\n jmp 2b\n.popsection\n" \
 		".pushsection __ex_table, \"a\"\n.quad 1b, 3b\n.popsection\n" \
-		: "+r"(value))
+		: "+r"(v_)); })
 
-/* A selector that faults is loaded as 0; loading FS or GS changes its base, so bases come last. */
-static void bases_load(uint16_t ds, uint16_t es, uint16_t fs, uint16_t gs, uint64_t fs_base,
-	uint64_t gs_base, uint64_t kgs_base)
+/* Loading FS or GS changes its base, so bases come last. */
+static void bases_load(const struct exo_regs *r)
 {
-	uint32_t v = ds;
-	LOAD_SELECTOR("ds", v);
-	v = es;
-	LOAD_SELECTOR("es", v);
-	v = fs;
-	LOAD_SELECTOR("fs", v);
-	v = gs;
-	LOAD_SELECTOR("gs", v);
-	if (cpu_has_fsgsbase) {
-		__asm__ volatile("wrfsbase %0" : : "r"(fs_base));
-		__asm__ volatile("wrgsbase %0" : : "r"(gs_base));
-	} else {
-		wrmsr(MSR_FS_BASE, fs_base);
-		wrmsr(MSR_GS_BASE, gs_base);
-	}
-	wrmsr(MSR_KGS_BASE, kgs_base);
+	LOAD_SELECTOR("ds", r->ds);
+	LOAD_SELECTOR("es", r->es);
+	LOAD_SELECTOR("fs", r->fs);
+	LOAD_SELECTOR("gs", r->gs);
+	wrmsr(MSR_FS_BASE, r->fs_base);
+	wrmsr(MSR_GS_BASE, r->gs_base);
+	wrmsr(MSR_KGS_BASE, r->kgs_base);
 }
 
 void arch_context_save(struct context *x)
@@ -150,7 +124,7 @@ bool arch_frame_sanitize(struct exo_regs *r)
 {
 	if ((r->cs != EXO_CS64_SEL || r->ss != EXO_SS_SEL) && !selectors_sanitize(r))
 		return false;
-	if (!canonical(r->rip))
+	if (!user_canonical(r->rip))
 		return false;
 	r->rflags = (r->rflags & RFLAGS_USER) | RFLAGS_FORCED;
 	return true;
@@ -161,15 +135,15 @@ bool arch_context_load(struct context *x)
 	struct exo_regs *s = context_regs(x), *r = arch_current_regs();
 	struct exo_regs copy;
 	__builtin_memcpy(&copy, s, sizeof copy);
-	if (!arch_frame_sanitize(&copy) || !canonical(copy.fs_base) || !canonical(copy.gs_base) ||
-	    !canonical(copy.kgs_base))
+	if (!arch_frame_sanitize(&copy) || !user_canonical(copy.fs_base) || !user_canonical(copy.gs_base) ||
+	    !user_canonical(copy.kgs_base))
 		return false;
 	if (!arch_root_load(x))
 		return false;
 	__builtin_memcpy(r, &copy, TRAP_FRAME);
 	arch_tls_load(x->tls);
 	ports_load(domain_at(x->domain));
-	bases_load(copy.ds, copy.es, copy.fs, copy.gs, copy.fs_base, copy.gs_base, copy.kgs_base);
+	bases_load(&copy);
 	if (!xrstor((uint8_t *)s + EXO_SAVE_XSTATE))
 		xrstor(xsave_initial);
 	return true;
@@ -188,7 +162,7 @@ void arch_context_reset(struct context *x)
 static void cr3_load(struct cpu *c, uint64_t pfn)
 {
 	c->flushed = flush_clock;	/* read before the flush that it stands for */
-	__asm__ volatile("mov %0, %%cr3" : : "r"(pfn << 12) : "memory");
+	WRITE_CR(3, pfn << EXO_PAGE_SHIFT);
 }
 
 /* The claim makes the check safe without the lock: see root_loadable. */
@@ -227,7 +201,6 @@ void arch_swap_gs(void)
 void arch_context_unload(void)
 {
 	struct cpu *c = this_cpu();
-	extern uint64_t kernel_root;	/* pfn of the kernel's own PML4 */
 	if (!c->root)
 		return;
 	cr3_load(c, kernel_root);

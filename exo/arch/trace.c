@@ -1,5 +1,5 @@
 /* Trace points: per CPU a ring of fixed-size events in exported frames, written by that CPU
- * alone, without a lock; and the way to reboot. */
+ * alone, without a lock. */
 #include "exo/arch/machine.h"
 
 uint64_t trace_kinds;
@@ -32,20 +32,4 @@ void arch_trace_mask(uint64_t kinds)
 	trace_kinds = kinds;
 	for (unsigned i = 0; i < cpu_count; i++)
 		rings[i]->mask = kinds;
-}
-
-/* The reset register of PCI chipsets, then the keyboard controller, then a triple fault. */
-void arch_reboot(void)
-{
-	struct { uint16_t limit; uint64_t base; } __attribute__((packed)) none = { 0, 0 };
-	log_print("virtue: reboot\n");
-	outb(0xcf9, 0x02);
-	outb(0xcf9, 0x06);
-	for (unsigned i = 0; i < 100000; i++)
-		pause();
-	outb(0x64, 0xfe);
-	for (unsigned i = 0; i < 100000; i++)
-		pause();
-	__asm__ volatile("lidt %0; int3" : : "m"(none));
-	halt();
 }

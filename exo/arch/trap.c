@@ -5,8 +5,7 @@
  * fault at an instruction of the kernel that has a fix-up is the kernel's business;
  * any other fault in the kernel is a panic.
  */
-#include "exo/arch/trap.h"
-#include "exo/arch/layout.h"
+#include "exo/arch/machine.h"
 
 #define VEC_DB	1
 #define VEC_NMI	2
@@ -19,13 +18,6 @@ void trap_kernel(struct exo_regs *r);
 unsigned trap_ist(struct exo_regs *r);
 void kernel_exit(void);
 void trap_bad_state(void);
-
-static uint64_t read_cr2(void)
-{
-	uint64_t v;
-	__asm__ volatile("mov %%cr2, %0" : "=r"(v));
-	return v;
-}
 
 struct exo_regs *arch_current_regs(void)
 {
@@ -100,7 +92,7 @@ void trap_user(struct exo_regs *r)
 		interrupt(r->vector);
 		return;
 	}
-	upcall_deliver(EXO_UP_EXCEPTION, r->vector, r->vector == VEC_PF ? read_cr2() : 0, r->error);
+	upcall_deliver(EXO_UP_EXCEPTION, r->vector, r->vector == VEC_PF ? READ_CR(2) : 0, r->error);
 }
 
 /* In the kernel: an interrupt of the idle loop, or a fault at a place with a fix-up. */
@@ -112,7 +104,7 @@ void trap_kernel(struct exo_regs *r)
 	}
 	uint64_t fix = ex_table_find(r->rip);
 	if (!fix)
-		panic_trap(r, read_cr2());
+		panic_trap(r, READ_CR(2));
 	r->rip = fix;
 }
 
@@ -125,7 +117,7 @@ unsigned trap_ist(struct exo_regs *r)
 		return 0;
 	}
 	if (r->vector != VEC_DB)
-		panic_trap(r, read_cr2());
+		panic_trap(r, READ_CR(2));
 	/* A breakpoint that a user set off in the kernel (mov ss, then syscall) is nobody's. */
 	__asm__ volatile("mov %0, %%dr6" : : "r"(0xffff0ff0ul));
 	if (!user)

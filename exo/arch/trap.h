@@ -36,7 +36,6 @@ void ports_load(const struct domain *d);	/* opens the domain's I/O ports in the 
 /* arch_tls_load (core/context.h) is defined with the GDT */
 void panic_trap(const struct exo_regs *r, uint64_t cr2) __attribute__((noreturn));
 uint64_t clock_ns(uint64_t tsc);
-extern bool cpu_has_fsgsbase, cpu_has_smap, cpu_has_pku;
 void nmi_handle(const struct exo_regs *r);	/* stops this CPU if another one panics */
 
 #define SMAP_SITE(what) __asm__ volatile("1: .byte 0x0f, 0x1f, %c0\n" \

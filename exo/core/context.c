@@ -218,6 +218,15 @@ static void record_death(struct domain *d, struct context *x, uint64_t fault_add
 	walk_record(info, fault_addr);
 }
 
+void regs_log(const struct exo_regs *r)
+{
+	log_print("  rip %lx rsp %lx rflags %lx cs %lx ss %lx\n", r->rip, r->rsp, r->rflags, r->cs, r->ss);
+	log_print("  rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx rbp %lx\n", r->rax, r->rbx, r->rcx,
+		r->rdx, r->rsi, r->rdi, r->rbp);
+	log_print("  r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx\n", r->r8, r->r9,
+		r->r10, r->r11, r->r12, r->r13, r->r14, r->r15);
+}
+
 void context_kill(struct context *x, unsigned reason, uint64_t fault_addr, uint64_t vector,
 	uint64_t error)
 {
@@ -232,29 +241,10 @@ void context_kill(struct context *x, unsigned reason, uint64_t fault_addr, uint6
 	r->error = error;
 	log_print("domain %x killed: %s; context %x vector %lu error %lx address %lx\n", d->id,
 		reason_text[reason], x->id, vector, error, fault_addr);
-	log_print("  rip %lx rsp %lx rflags %lx cs %lx ss %lx root %lx\n", r->rip, r->rsp, r->rflags,
-		r->cs, r->ss, d->death.root);
-	log_print("  rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx rbp %lx\n", r->rax, r->rbx, r->rcx,
-		r->rdx, r->rsi, r->rdi, r->rbp);
-	log_print("  r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx\n", r->r8, r->r9,
-		r->r10, r->r11, r->r12, r->r13, r->r14, r->r15);
-	log_print("  entries %lx %lx %lx %lx\n", d->death.entries[0], d->death.entries[1],
-		d->death.entries[2], d->death.entries[3]);
+	regs_log(r);
+	log_print("  root %lx entries %lx %lx %lx %lx\n", d->death.root, d->death.entries[0],
+		d->death.entries[1], d->death.entries[2], d->death.entries[3]);
 	if (!contexts_stop(d))
 		log_print("  other contexts are being stopped\n");
 	domain_signal_watch(d);
-}
-
-void contexts_lose_frame(struct domain *d, uint64_t pfn)
-{
-	for (struct context *x = context_at(d->context_head); x; x = context_at(x->sibling_next)) {
-		if (x->state != EXO_CS_WAITING)
-			continue;
-		bool names = false;
-		for (unsigned p = 0; p < x->pred.products; p++)
-			for (unsigned t = 0; t < x->pred.terms[p]; t++)
-				names |= x->pred.term[p][t].addr >> EXO_PAGE_SHIFT == pfn;
-		if (names)
-			wait_wake(x, EXO_LOST, 0);
-	}
 }

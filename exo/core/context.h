@@ -149,6 +149,7 @@ void upcall_fatal(void);
 void upcall_events(void);
 /* Ends the current context's domain for a reason and leaves the record. */
 void context_kill(struct context *x, unsigned reason, uint64_t fault_addr, uint64_t vector, uint64_t error);
+void regs_log(const struct exo_regs *r);
 
 /* Offered to cap.c, destroy.c, revoke.c, devices. */
 /* Unpins its frames and frees the object.  False: it still runs on another CPU, which was
@@ -165,8 +166,6 @@ void contexts_start(struct domain *d);	/* those that contexts_stop stopped go on
 void context_stop(struct context *x, unsigned status);
 /* Bits of the CPUs that run a context of the domain now. */
 uint64_t contexts_cpus(const struct domain *d);
-/* Drops a dying frame from waits: contexts of d whose predicate names it wake with LOST. */
-void contexts_lose_frame(struct domain *d, uint64_t pfn);
 /* A slice or device capability of d goes: contexts of d are unbound from slots [first,
  * first + count) of the CPU; d's ports and interrupt binding of the device end. */
 void slices_lose(struct domain *d, uint32_t cpu, uint32_t first, uint32_t count);

@@ -6,11 +6,6 @@ static bool user_half_ok(uint64_t lo, uint64_t hi)
 	return lo <= hi && user_range_ok(lo, hi - lo + 1);
 }
 
-static bool canonical(uint64_t va)
-{
-	return (uint64_t)((int64_t)(va << 16) >> 16) == va;
-}
-
 static bool is_here(const struct context *x) { return x == this_cpu()->current; }
 
 static uint64_t set_roots(struct context *x, uint64_t k)
@@ -72,7 +67,7 @@ static uint64_t start(struct context *x, uint64_t rip, uint64_t rsp, uint64_t rd
 {
 	if (x->state != EXO_CS_STOPPED || x->running)
 		return FAIL(STATE, 1);
-	if (!canonical(rip))
+	if (!user_canonical(rip))
 		return FAIL(ARG, 3);
 	if (!root_loadable(domain_at(x->domain), x->root_k))
 		return FAIL(STATE, 1);
@@ -156,7 +151,7 @@ uint64_t call_segment_set(struct call *c)
 	case EXO_SEG_FS:
 	case EXO_SEG_GS:
 	case EXO_SEG_KGS:
-		if (!canonical(c->rsi))
+		if (!user_canonical(c->rsi))
 			return FAIL(ARG, 2);
 		arch_segment_base(c->rdi, c->rsi);
 		return EXO_OK;
