@@ -5,7 +5,7 @@
  */
 #include "libos/common/frames_own.h"
 
-#define STATIC_REGIONS	16
+#define STATIC_REGIONS	24
 
 static struct region static_regions[STATIC_REGIONS];
 struct own own = { .region = static_regions, .max = STATIC_REGIONS };
