@@ -13,13 +13,12 @@
 #include "exo/core/table.h"
 
 #define STACK_PAGES	16
-#define TABLES_MAX	64
 #define PTE_USER	(EXO_PTE_P | EXO_PTE_U | EXO_PTE_A)
 #define PTE_TABLE	(PTE_USER | EXO_PTE_W)
 #define PTE_RW		(PTE_USER | EXO_PTE_W | EXO_PTE_NX)
 
 struct elf_header {
-	uint8_t ident[16];
+	uint64_t ident, pad;
 	uint16_t type, machine;
 	uint32_t version;
 	uint64_t entry, phoff, shoff;
@@ -27,96 +26,63 @@ struct elf_header {
 	uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
 };
 struct elf_segment { uint32_t type, flags; uint64_t offset, vaddr, paddr, filesz, memsz, align; };
-#define ELF_MAGIC	0x00010102464c457ful	/* 64 bits, little endian, version 1, any ABI */
+#define ELF_IDENT	0x00010102464c457ful	/* 64 bits, little endian, version 1, no ABI */
 #define ELF_EXEC	2
 #define ELF_X86_64	62
 #define ELF_LOAD	1
-#define ELF_INTERP	3
 #define ELF_X		1
 #define ELF_W		2
-#define SEGMENTS_MAX	32
 
 static struct domain *init;
 static struct exo_start *start;
-static uint64_t root;
-static struct { uint32_t pfn, level; } tables[TABLES_MAX];
-static unsigned table_count;
+static uint64_t table[5];		/* its page tables, one of each level ... */
+static uint64_t base;			/* ... for the 2 MiB from here */
+
+static void must(uint64_t status, const char *what)
+{
+	if (status)
+		panic("init: %s refused (%lx)", what, status);
+}
 
 /* A zeroed frame of init's. */
 static uint64_t take(void)
 {
 	if (!memory_free.count)
 		panic("too little memory for the first domain");
-	uint64_t base = memory_free.at[0].base;
-	ranges_remove(&memory_free, base, base + PAGE);
-	page_zero(phys_to_virt(base));
-	return base >> EXO_PAGE_SHIFT;
+	uint64_t pa = memory_free.at[0].base;
+	ranges_remove(&memory_free, pa, pa + PAGE);
+	page_zero(phys_to_virt(pa));
+	return pa >> EXO_PAGE_SHIFT;
 }
 
 /* ---- its address space ------------------------------------------------------------- */
 
-static uint64_t table_new(unsigned level)
+/* Plain data until tables_type. */
+static void tables_make(uint64_t va)
 {
-	if (table_count == TABLES_MAX)
-		panic("init: its addresses need more than %u page tables", TABLES_MAX);
-	tables[table_count].level = level;
-	return tables[table_count++].pfn = take();
+	base = va & -LARGE_PAGE;
+	for (unsigned level = 1; level <= 4; level++) {
+		uint64_t *entries = pfn_to_virt(table[level] = take());
+		if (level > 1)
+			entries[va >> (3 + 9 * level) & 511] = table[level - 1] << EXO_PAGE_SHIFT | PTE_TABLE;
+	}
 }
 
-/* Tables are plain data until tables_type. */
 static void place(uint64_t va, uint64_t pfn, uint64_t flags)
 {
-	uint64_t *table = pfn_to_virt(root);
-	for (unsigned level = 4; level > 1; level--) {
-		uint64_t *e = &table[va >> (3 + 9 * level) & 511];
-		if (!*e)
-			*e = table_new(level - 1) << EXO_PAGE_SHIFT | PTE_TABLE;
-		table = pfn_to_virt(entry_pfn(*e));
-	}
-	table[va >> EXO_PAGE_SHIFT & 511] = pfn << EXO_PAGE_SHIFT | flags;
+	uint64_t *entry = (uint64_t *)pfn_to_virt(table[1]) + (va >> EXO_PAGE_SHIFT & 511);
+	if ((va & -LARGE_PAGE) != base || *entry)
+		panic("module init: its pages overlap, or do not fit into the 2 MiB at %lx", base);
+	*entry = pfn << EXO_PAGE_SHIFT | flags;
 }
 
 static void tables_type(void)
 {
-	for (unsigned level = 1; level <= 4; level++) {
-		for (unsigned i = 0; i < table_count; i++) {
-			if (tables[i].level != level)
-				continue;
-			uint64_t status = table_make(init, tables[i].pfn, level);
-			if (status)
-				panic("init: page table of level %u refused (%lx)", level, status);
-		}
-	}
+	for (unsigned level = 1; level <= 4; level++)
+		must(table_make(init, table[level], level), "a page table");
 }
 
 /* ---- its program --------------------------------------------------------------------- */
-
-static const struct elf_header *check_header(const struct boot_module *m)
-{
-	const struct elf_header *h = phys_to_virt(m->base);
-	uint64_t magic;
-	if (m->size < sizeof *h)
-		panic("module init: %lu bytes are no ELF program", m->size);
-	__builtin_memcpy(&magic, h->ident, 8);
-	if ((magic & 0x00ffffffffffffff) != ELF_MAGIC)
-		panic("module init is no 64-bit ELF file");
-	if (h->machine != ELF_X86_64 || h->type != ELF_EXEC)
-		panic("module init is not linked statically at a fixed address for x86-64");
-	if (h->phentsize != sizeof(struct elf_segment) || !h->phnum || h->phnum > SEGMENTS_MAX ||
-	    h->phoff > m->size || m->size - h->phoff < h->phnum * sizeof(struct elf_segment) ||
-	    h->phoff % 8)
-		panic("module init: bad program headers");
-	return h;
-}
-
-static void check_segment(const struct boot_module *m, const struct elf_segment *s, uint64_t lowest)
-{
-	if (s->offset > m->size || s->filesz > m->size - s->offset || s->filesz > s->memsz)
-		panic("module init is cut off: segment at %lx", s->vaddr);
-	if (s->vaddr < lowest || s->memsz > 1ul << 32 ||
-	    !user_range_ok(s->vaddr & -PAGE, s->memsz + (STACK_PAGES + 6) * PAGE))
-		panic("module init: segment at %lx overlaps another or the kernel", s->vaddr);
-}
 
 /* Page by page: from the file as far as it goes, zeroes behind. */
 static void load_segment(const uint8_t *file, const struct elf_segment *s)
@@ -130,28 +96,33 @@ static void load_segment(const uint8_t *file, const struct elf_segment *s)
 			__builtin_memcpy((uint8_t *)pfn_to_virt(pfn) + (from - va),
 				file + s->offset + (from - s->vaddr), to - from);
 		place(va, pfn, flags);
+		start->image_hi = va + PAGE;
 	}
 }
 
+/* Segments are in ascending order.  Returns the entry point; where that leads is init's affair. */
 static uint64_t load(const struct boot_module *m)
 {
-	const struct elf_header *h = check_header(m);
+	const struct elf_header *h = phys_to_virt(m->base);
+	if (m->size < sizeof *h || h->ident != ELF_IDENT || h->machine != ELF_X86_64 ||
+	    h->type != ELF_EXEC || h->phentsize != sizeof(struct elf_segment))
+		panic("module init is no ELF program at a fixed address for x86-64");
 	const struct elf_segment *s = (const void *)((const uint8_t *)h + h->phoff);
-	uint64_t lo = ~0ul, hi = PAGE;
+	if (h->phoff > m->size || m->size - h->phoff < h->phnum * sizeof *s)
+		panic("module init: bad program headers");
 	for (unsigned i = 0; i < h->phnum; i++, s++) {
-		if (s->type == ELF_INTERP)
-			panic("module init asks for a dynamic linker");
 		if (s->type != ELF_LOAD || !s->memsz)
 			continue;
-		check_segment(m, s, hi);
+		if (s->offset > m->size || s->filesz > m->size - s->offset || s->filesz > s->memsz)
+			panic("module init is cut off: segment at %lx", s->vaddr);
+		if (!start->image_hi) {
+			start->image_lo = s->vaddr & -PAGE;
+			tables_make(s->vaddr);
+		}
 		load_segment((const uint8_t *)h, s);
-		lo = (s->vaddr & -PAGE) < lo ? s->vaddr & -PAGE : lo;
-		hi = (s->vaddr + s->memsz + PAGE - 1) & -PAGE;
 	}
-	if (h->entry < lo || h->entry >= hi)
-		panic("module init: its entry point %lx is not in it", h->entry);
-	start->image_lo = lo;
-	start->image_hi = hi;
+	if (!start->image_hi)
+		panic("module init has no segments");
 	return h->entry;
 }
 
@@ -215,15 +186,18 @@ static void give_caps(void)
 
 /* ---- its frames -------------------------------------------------------------------------- */
 
-/* All that memory_finish typed as data; the domain object and its first table stay the kernel's. */
+/* All but the domain object and its first table, which stay the kernel's. */
 static void give_frames(void)
 {
-	uint64_t object = take(), table = take();
-	init = domain_make(object, table, NULL);
+	uint64_t object = take(), slots = take();
+	init = domain_make(object, slots, NULL);
 	domain_init_id = init->id;
-	for (uint64_t pfn = 0; pfn < frame_count; pfn++)
-		if (frame_table[pfn].type == EXO_F_DATA)
-			frame_set_owner(pfn, init);
+	ranges_remove(&memory_data, object << EXO_PAGE_SHIFT, (object + 1) << EXO_PAGE_SHIFT);
+	ranges_remove(&memory_data, slots << EXO_PAGE_SHIFT, (slots + 1) << EXO_PAGE_SHIFT);
+	for (unsigned i = 0; i < memory_data.count; i++) {
+		const struct range *r = &memory_data.at[i];
+		frames_found(r->base >> EXO_PAGE_SHIFT, (r->end - r->base) >> EXO_PAGE_SHIFT, init);
+	}
 }
 
 static void list_frames(void)
@@ -282,7 +256,7 @@ static void describe(void)
 	start->magic = EXO_START_MAGIC;
 	start->version = EXO_ABI_VERSION;
 	start->cpus = cpu_count;
-	start->root = root;
+	start->root = table[4];
 	start->features = cpu_features_abi;
 	start->xsave_size = xsave_size;
 	start->acpi_pm1a = acpi.pm1a;
@@ -290,29 +264,27 @@ static void describe(void)
 	__builtin_memcpy(start->cmdline, boot_info.cmdline, sizeof start->cmdline);
 }
 
-static void must(uint64_t status, const char *what)
+static uint64_t act(call_fn *f, const char *what, struct call c)
 {
-	if (status)
-		panic("init: %s refused (%lx)", what, status);
+	must(f(&c), what);
+	return c.rdx;
 }
 
 /* By the calls that a domain makes its contexts with: the boot CPU acts for init. */
 static void make_context(uint64_t entry, uint64_t start_va)
 {
 	static struct context acting;
-	struct call c = { .rsi = take(), .rdx = start->control_pfn, .r10 = start->save_pfn };
 	acting.domain = init->id;
 	this_cpu()->current = &acting;
-	must(call_context_create(&c), "its context");
-	uint64_t context = c.rdx;
+	uint64_t context = act(call_context_create, "its context", (struct call){
+		.rsi = take(), .rdx = start->control_pfn, .r10 = start->save_pfn });
 	name_cap("context", -1, context);
-	c = (struct call){ .rdi = context, .rsi = EXO_CTX_ROOTS, .rdx = root };
-	must(call_context_ctl(&c), "its root");
-	c = (struct call){ .rdi = context, .rsi = EXO_CTX_ROUTE, .rdx = start->image_lo, .r10 = start->image_hi };
-	must(call_context_ctl(&c), "its text");
-	c = (struct call){ .rdi = context, .rsi = EXO_CTX_START, .rdx = entry, .r10 = start->stack_hi,
-		.r8 = start_va };
-	must(call_context_ctl(&c), "its start");
+	act(call_context_ctl, "its root", (struct call){
+		.rdi = context, .rsi = EXO_CTX_ROOTS, .rdx = table[4] });
+	act(call_context_ctl, "its text", (struct call){
+		.rdi = context, .rsi = EXO_CTX_ROUTE, .rdx = start->image_lo, .r10 = start->image_hi });
+	act(call_context_ctl, "its start", (struct call){
+		.rdi = context, .rsi = EXO_CTX_START, .rdx = entry, .r10 = start->stack_hi, .r8 = start_va });
 	this_cpu()->current = NULL;
 }
 
@@ -321,7 +293,6 @@ void init_create(void)
 	const struct boot_module *m = find_module();
 	give_frames();
 	start = pfn_to_virt(take());
-	root = table_new(4);
 	uint64_t entry = load(m), start_va = place_rest();
 	tables_type();
 	describe();

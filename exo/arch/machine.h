@@ -82,7 +82,7 @@ const void *firmware_map(uint64_t pa, uint64_t size);	/* tables, wherever they l
 extern uint64_t kernel_root;		/* pfn of the kernel's own PML4 */
 /* The frame table.  Afterwards nothing is allocated, and what is left is in memory_free. */
 void memory_finish(void);
-extern struct ranges memory_free;
+extern struct ranges memory_free, memory_data;	/* data: with the modules, for init to own */
 /* Frames that a capability lets others read. */
 struct export { const char *name; uint32_t pfn, count; };
 #define EXPORTS_MAX	8

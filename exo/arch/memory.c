@@ -13,10 +13,9 @@
 
 uint64_t kernel_root;
 uint64_t arch_kernel_pml4[7];
-struct ranges memory_free;
+struct ranges memory_free, memory_data;
 struct export exports[EXPORTS_MAX];
 unsigned export_count;
-static bool finished;
 static uint64_t *root;
 static uint64_t device_next = MMIO_BASE;
 
@@ -35,8 +34,6 @@ static uint64_t round_up(uint64_t v, uint64_t align)
 /* From the top of the highest range that boot.S mapped and that has room. */
 uint64_t early_alloc(uint64_t size, uint64_t align)
 {
-	if (finished)
-		panic("memory is taken after the end of boot");
 	size = round_up(size, PAGE);
 	for (unsigned i = memory_free.count; i-- > 0;) {
 		struct range r = memory_free.at[i];
@@ -86,20 +83,24 @@ static uint64_t *table_below(uint64_t *entry)
 	return phys_to_virt(*entry & EXO_PTE_FRAME);
 }
 
+/* The entry for va, of level 1 or, of a large page, 2. */
+static uint64_t *entry_of(uint64_t va, bool large)
+{
+	uint64_t *table = root;
+	unsigned shift = 39;
+	for (; shift > (large ? 21 : 12); shift -= 9)
+		table = table_below(&table[va >> shift & 511]);
+	return &table[va >> shift & 511];
+}
+
 /* Large pages wherever they fit. */
 void memory_map(uint64_t va, uint64_t pa, uint64_t size, uint64_t flags)
 {
 	flags |= EXO_PTE_P | EXO_PTE_A | (flags & EXO_PTE_W ? EXO_PTE_D : 0);
 	for (uint64_t end = va + size, step; va < end; va += step, pa += step) {
-		uint64_t *pdpt = table_below(&root[va >> 39 & 511]);
-		uint64_t *pd = table_below(&pdpt[va >> 30 & 511]);
-		if (!((va | pa) & (LARGE_PAGE - 1)) && end - va >= LARGE_PAGE) {
-			pd[va >> 21 & 511] = pa | flags | EXO_PTE_PS;
-			step = LARGE_PAGE;
-		} else {
-			table_below(&pd[va >> 21 & 511])[va >> 12 & 511] = pa | flags;
-			step = PAGE;
-		}
+		bool large = !((va | pa) & (LARGE_PAGE - 1)) && end - va >= LARGE_PAGE;
+		*entry_of(va, large) = pa | flags | (large ? EXO_PTE_PS : 0);
+		step = large ? LARGE_PAGE : PAGE;
 	}
 }
 
@@ -112,23 +113,16 @@ static void map_image(void)
 	memory_map(data, image_phys(data_start), end - data, MAP_NX | MAP_W);
 }
 
-/* All RAM, rounded to large pages; text and constants are read-only here too. */
+/* All RAM; text and constants are read-only here too. */
 static void map_direct(void)
 {
-	uint64_t first = image_phys(image_start), last = image_phys(data_start), next = 0;
-	for (unsigned i = 0; i < boot_info.ram.count; i++) {
-		struct range r = boot_info.ram.at[i];
-		uint64_t pa = r.base & -LARGE_PAGE;
-		for (pa = pa > next ? pa : next; pa < r.end; pa += LARGE_PAGE)
-			memory_map(DIRECT_BASE + pa, pa, LARGE_PAGE, MAP_W | MAP_NX);
-		next = pa > next ? pa : next;
-	}
-	for (uint64_t pa = first & -LARGE_PAGE; pa < last; pa += LARGE_PAGE) {
-		uint64_t *pd = table_below(&table_below(&root[DIRECT_BASE >> 39 & 511])[0]);
-		pd[pa >> 21] = 0;
-		for (uint64_t p = pa; p < pa + LARGE_PAGE; p += PAGE)
-			memory_map(DIRECT_BASE + p, p, PAGE, p >= first && p < last ? MAP_NX : MAP_NX | MAP_W);
-	}
+	uint64_t first = image_phys(image_start), last = image_phys(data_start);
+	struct ranges ram = boot_info.ram;
+	ranges_remove(&ram, first, last);
+	for (unsigned i = 0; i < ram.count; i++)
+		memory_map(DIRECT_BASE + ram.at[i].base, ram.at[i].base, ram.at[i].end - ram.at[i].base,
+			MAP_W | MAP_NX);
+	memory_map(DIRECT_BASE + first, first, last - first, MAP_NX);
 }
 
 void *device_map(uint64_t pa, uint64_t size)
@@ -140,22 +134,14 @@ void *device_map(uint64_t pa, uint64_t size)
 	return (void *)(va + offset);
 }
 
-static bool direct_mapped(uint64_t pa)
-{
-	uint64_t va = DIRECT_BASE + pa;
-	uint64_t *pdpt = table_below(&root[va >> 39 & 511]);
-	uint64_t *pd = table_below(&pdpt[va >> 30 & 511]);
-	return pd[va >> 21 & 511] & EXO_PTE_P;
-}
-
 /* The firmware's tables may lie outside of what the memory map calls RAM. */
 const void *firmware_map(uint64_t pa, uint64_t size)
 {
 	if (!pa || pa + size < pa || pa + size > RAM_MAX)
 		return NULL;
-	for (uint64_t p = pa & -LARGE_PAGE; p < pa + size; p += LARGE_PAGE)
-		if (!direct_mapped(p))
-			memory_map(DIRECT_BASE + p, p, LARGE_PAGE, MAP_NX);
+	for (uint64_t p = pa & -PAGE; p < pa + size; p += PAGE)
+		if (!(*entry_of(DIRECT_BASE + p, true) & EXO_PTE_PS))
+			*entry_of(DIRECT_BASE + p, false) |= p | EXO_PTE_P | EXO_PTE_A | MAP_NX;
 	return phys_to_virt(pa);
 }
 
@@ -180,36 +166,33 @@ void memory_init(void)
 
 /* ---- the frame table --------------------------------------------------------------- */
 
-static void set_types(uint64_t base, uint64_t end, unsigned type)
-{
-	for (uint64_t pfn = base >> EXO_PAGE_SHIFT; pfn < end >> EXO_PAGE_SHIFT; pfn++)
-		frame_set_type(pfn, type);
-}
-
 void export_add(const char *name, uint64_t pa, uint64_t size)
 {
 	exports[export_count++] = (struct export){
 		name, pa >> EXO_PAGE_SHIFT, round_up(size, PAGE) >> EXO_PAGE_SHIFT };
 }
 
-/* All RAM is the kernel's, but for what is free and the modules: data, for init to own. */
+static void set_types(uint64_t pfn, uint64_t end, unsigned type)
+{
+	for (; pfn < end; pfn++)
+		frame_set_type(pfn, type);
+}
+
+/* All RAM is the kernel's, but for what is free and the modules: that is init's to own. */
 static void set_all_types(void)
 {
-	struct ranges data = memory_free, rest = boot_info.ram;
+	struct ranges rest = boot_info.ram;
+	memory_data = memory_free;
 	for (unsigned i = 0; i < boot_info.modules; i++) {
 		struct boot_module *m = &boot_info.module[i];
-		ranges_add(&data, m->base, round_up(m->base + m->size, PAGE));
+		ranges_add(&memory_data, m->base, round_up(m->base + m->size, PAGE));
 	}
-	for (unsigned i = 0; i < data.count; i++) {
-		set_types(data.at[i].base, data.at[i].end, EXO_F_DATA);
-		ranges_remove(&rest, data.at[i].base, data.at[i].end);
-	}
+	for (unsigned i = 0; i < memory_data.count; i++)
+		ranges_remove(&rest, memory_data.at[i].base, memory_data.at[i].end);
 	for (unsigned i = 0; i < rest.count; i++)
-		set_types(rest.at[i].base, rest.at[i].end, EXO_F_KERNEL);
-	for (unsigned i = 0; i < export_count; i++) {
-		uint64_t base = (uint64_t)exports[i].pfn << EXO_PAGE_SHIFT;
-		set_types(base, base + exports[i].count * PAGE, EXO_F_EXPORT);
-	}
+		set_types(rest.at[i].base >> EXO_PAGE_SHIFT, rest.at[i].end >> EXO_PAGE_SHIFT, EXO_F_KERNEL);
+	for (unsigned i = 0; i < export_count; i++)
+		set_types(exports[i].pfn, exports[i].pfn + exports[i].count, EXO_F_EXPORT);
 }
 
 void memory_finish(void)
@@ -220,7 +203,6 @@ void memory_finish(void)
 	uint64_t at = early_alloc(size, size < LARGE_PAGE ? PAGE : LARGE_PAGE);
 	memory_map(FRAMES_BASE, at, size, MAP_W | MAP_NX);
 	memory_map(REGIONS_BASE, early_alloc(regions, PAGE), regions, MAP_W | MAP_NX);
-	finished = true;
 	export_add("frames", at, size);
 	frame_tables_init((void *)FRAMES_BASE, (void *)REGIONS_BASE, count);
 	set_all_types();

@@ -125,8 +125,11 @@ void frame_unpin(uint64_t pfn);
 void frame_set_owner(uint64_t pfn, struct domain *to);	/* moves it between owner lists */
 void frame_set_type(uint64_t pfn, unsigned type);	/* keeps list order and region counts right */
 /* At boot: `count` zeroed entries, and records for ceil(count / 512) regions.  All frames
- * start as EXO_F_NONE of the kernel; frame_set_type and frame_set_owner do the rest. */
+ * start as EXO_F_NONE of the kernel; frame_set_type, frame_set_owner, and frames_found for many
+ * at a time do the rest. */
 void frame_tables_init(struct exo_frame *frames, struct region *regions, uint64_t count);
+/* Frames of no type, one or more, become data of a domain, without the work of doing it singly. */
+void frames_found(uint64_t first, uint64_t count, struct domain *to);
 
 /* Flush stamps: a frame needs a flush if some CPU has not flushed fully since its stamp. */
 extern volatile uint32_t flush_clock;

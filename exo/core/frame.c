@@ -71,22 +71,19 @@ static void list_unlink(struct domain *d, uint32_t pfn)
 	frame_at(f->prev)->next = f->next;
 }
 
-/* Tables go to the front, the rest to the back.  A sweep runs from the front, and what a
- * new table holds was checked after the sweep began, so that it need not see it. */
-static void list_link(struct domain *d, uint32_t pfn)
+/* Tables go to the front, the rest to the back: one frame, or a chain of data.  A sweep runs
+ * from the front, and what a new table holds was checked after the sweep began, so that it need
+ * not see it. */
+static void list_link(struct domain *d, uint32_t first, uint32_t last)
 {
-	struct exo_frame *f = frame_at(pfn), *head = frame_at(d->frames_head);
+	uint32_t head = d->frames_head ? d->frames_head : first;
+	uint32_t tail = d->frames_head ? frame_at(head)->prev : last;
 
-	if (!d->frames_head) {
-		f->next = f->prev = d->frames_head = pfn;
-		return;
-	}
-	f->next = d->frames_head;
-	f->prev = head->prev;
-	frame_at(head->prev)->next = pfn;
-	head->prev = pfn;
-	if (type_is_table(f->type))
-		d->frames_head = pfn;
+	frame_at(last)->next = head;
+	frame_at(first)->prev = tail;
+	frame_at(tail)->next = first;
+	frame_at(head)->prev = last;
+	d->frames_head = type_is_table(frame_at(first)->type) ? first : head;
 }
 
 /* ---- regions ------------------------------------------------------------ */
@@ -108,15 +105,15 @@ static void region_adopt(struct region *r, uint64_t pfn, uint32_t owner)
 
 /* The record follows an owner until that has no frame left here, so whoever owns all 512
  * is the one it counts. */
-static void region_move(uint64_t pfn, uint32_t from, uint32_t to)
+static void region_move(uint64_t pfn, unsigned count, uint32_t from, uint32_t to)
 {
 	struct region *r = region_at(pfn);
 
 	if (from == to)
 		return;
 	if (r->owner == to)
-		r->owned++;
-	else if (r->owner == from && --r->owned == 0)
+		r->owned += count;
+	else if (r->owner == from && !(r->owned -= count))
 		region_adopt(r, pfn, to);
 }
 
@@ -133,7 +130,7 @@ void frame_set_type(uint64_t pfn, unsigned type)
 		list_unlink(d, pfn);
 	f->type = type;
 	if (move)
-		list_link(d, pfn);
+		list_link(d, pfn, pfn);
 }
 
 void frame_set_owner(uint64_t pfn, struct domain *to)
@@ -148,11 +145,30 @@ void frame_set_owner(uint64_t pfn, struct domain *to)
 	}
 	f->owner = to ? to->id : 0;
 	f->flags &= ~FRAME_DOOMED;
-	region_move(pfn, owner, f->owner);
+	region_move(pfn, 1, owner, f->owner);
 	if (to) {
-		list_link(to, pfn);
+		list_link(to, pfn, pfn);
 		to->frames++;
 	}
+}
+
+void frames_found(uint64_t first, uint64_t count, struct domain *to)
+{
+	uint64_t end = first + count;
+
+	for (uint64_t pfn = first, stop; pfn < end; pfn = stop) {
+		uint64_t next_region = (pfn | (REGION_FRAMES - 1)) + 1;
+
+		stop = next_region < end ? next_region : end;
+		for (uint64_t p = pfn; p < stop; p++)
+			*frame_at(p) = (struct exo_frame){
+				.owner = to->id, .type = EXO_F_DATA, .next = p + 1, .prev = p - 1 };
+		region_at(pfn)->special -= stop - pfn;
+		region_at(pfn)->unmappable -= stop - pfn;
+		region_move(pfn, stop - pfn, 0, to->id);
+	}
+	list_link(to, first, end - 1);
+	to->frames += count;
 }
 
 void frame_tables_init(struct exo_frame *frames, struct region *regions, uint64_t count)

@@ -689,7 +689,7 @@ static void boot_frames(void)
 		frame_set_type(i, EXO_F_KERNEL);
 	for (unsigned i = 0; i < MODEL_EXPORTS; i++)
 		frame_set_type(MODEL_EXPORT + i, EXO_F_EXPORT);
-	for (unsigned i = MODEL_RAM; i < MODEL_FRAMES; i++)
+	for (unsigned i = MODEL_RAM; i < MODEL_RAM + 3; i++)
 		frame_set_type(i, EXO_F_DATA);
 }
 
@@ -699,8 +699,10 @@ static void boot_init(void)
 	struct context *x = frame_object_take(MODEL_RAM + 2);
 
 	domain_init_id = d->id;
-	for (unsigned i = MODEL_RAM; i < MODEL_FRAMES; i++)
+	for (unsigned i = MODEL_RAM; i < MODEL_RAM + 3; i++)
 		frame_set_owner(i, d);
+	frames_found(MODEL_RAM + 3, 1, d);
+	frames_found(MODEL_RAM + 4, MODEL_FRAMES - MODEL_RAM - 4, d);
 	/* A context by hand that makes the real ones by calls, and is gone again. */
 	x->domain = d->id;
 	this_cpu()->current = x;

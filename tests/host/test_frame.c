@@ -21,6 +21,42 @@ static bool is_zero(uint64_t pfn)
 	return !p[0] && !memcmp(p, p + 1, EXO_PAGE_SIZE - 1);
 }
 
+/* The frames of boot in a few runs are as if each had been typed and given singly. */
+TEST(found_frames_are_as_given_singly)
+{
+	enum { COUNT = 4 * 512 + 100 };
+	static const uint32_t runs[][2] = { { 5, 3 }, { 10, 2 }, { 100, 1500 }, { 1600, 1 }, { 1700, COUNT - 1700 } };
+	static struct exo_frame frames[2][COUNT];
+	static struct region regions[3][MODEL_FRAMES / 512];
+	struct domain *d = model_init();
+	struct exo_frame *frame_was = frame_table;
+	struct region *region_was = region_table;
+	uint32_t head[2], owned[2], head_was = d->frames_head, owned_was = d->frames;
+
+	for (unsigned singly = 0; singly < 2; singly++) {
+		memset(frames[singly], 0, sizeof frames[singly]);
+		frame_tables_init(frames[singly], regions[singly], COUNT);
+		d->frames = d->frames_head = 0;
+		for (unsigned i = 0; i < sizeof runs / sizeof runs[0]; i++) {
+			if (!singly)
+				frames_found(runs[i][0], runs[i][1], d);
+			for (uint32_t p = runs[i][0]; singly && p < runs[i][0] + runs[i][1]; p++) {
+				frame_set_type(p, EXO_F_DATA);
+				frame_set_owner(p, d);
+			}
+		}
+		head[singly] = d->frames_head;
+		owned[singly] = d->frames;
+	}
+	frame_tables_init(frame_was, regions[2], MODEL_FRAMES);	/* the model's again */
+	region_table = region_was;
+	d->frames_head = head_was;
+	d->frames = owned_was;
+	CHECK(!memcmp(frames[0], frames[1], sizeof frames[0]), "the same frame table");
+	CHECK(!memcmp(regions[0], regions[1], sizeof regions[0]), "the same regions");
+	CHECK(head[0] == head[1] && owned[0] == owned[1] && owned[0] == 1506 + COUNT - 1700, "the same list");
+}
+
 TEST(give_moves_and_zeroes)
 {
 	struct actor a = actor_make(60), b = actor_make(60);
