@@ -283,6 +283,7 @@ void audit(void)
 		check_frame(pfn);
 	for (uint32_t i = 0; i < MODEL_FRAMES / 512; i++)
 		check_region(i);
+	AUDIT(!frame_table[0].pins && !frame_table[0].mapped && !frame_table[0].typerefs, "frame 0 is used");
 	check_cpus();
 	model_check_caches();
 }

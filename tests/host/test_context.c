@@ -465,7 +465,9 @@ TEST(timers_share_a_slot)
 	timer_queue(x, TIMER_USER, when + 8000);
 	timer_queue(y, TIMER_USER, when + 1000);
 	CHECK(timer_next(&this_cpu()->wheel) == when + 1000, "the earlier one counts");
-	timer_run(&this_cpu()->wheel, when + 2000);
+	timer_run(&this_cpu()->wheel, when + 999);
+	CHECK(!(context_control(y)->events & EXO_EV_TIMER), "not yet");
+	timer_run(&this_cpu()->wheel, when + 1000);
 	CHECK(!(context_control(x)->events & EXO_EV_TIMER) && context_control(y)->events & EXO_EV_TIMER, "one");
 	CHECK(timer_next(&this_cpu()->wheel) == when + 8000, "one is left");
 	timer_run(&this_cpu()->wheel, when + 9000);
@@ -654,16 +656,16 @@ TEST(devices_belong_to_one)
 	/* Ports go to who opens them, and end with the capability. */
 	OK(CALL6(CAP_COPY, a.cap, 20, 90, EXO_R_USE, 0, 0));
 	CHECK(model_run(0, a.d), "runs");
+	a.d->ports[0].first = a.d->ports[0].count = 9;
 	OK(CALL2(DEVICE_CTL, 20, EXO_DEV_PORTS));
-	CHECK(a.d->ports[0].count == 5 && !model_init()->ports[0].count, "moved");
+	CHECK(a.d->ports[1].first == 0x60 && a.d->ports[1].count == 5 && !model_init()->ports[0].count, "moved");
 	for (unsigned i = 1; i < DOMAIN_PORTS; i++)
 		a.d->ports[i].first = a.d->ports[i].count = i;
-	a.d->ports[0].first = 1;
 	IS(CALL2(DEVICE_CTL, 20, EXO_DEV_PORTS), LIMIT, 1);
-	a.d->ports[0].first = 0x60;
+	a.d->ports[1].first = 0x60;
 	CHECK(model_run(0, model_init()), "runs");
 	OK(CALL2(CAP_REVOKE, 0, 90));
-	CHECK(!a.d->ports[0].count, "closed");
+	CHECK(!a.d->ports[1].count && a.d->ports[0].count && a.d->ports[2].count, "closed");
 	control()->events = 0;
 	device_interrupt(9);
 	CHECK(control()->events & 0x10000, "the binding is init's own");

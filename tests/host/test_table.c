@@ -108,6 +108,30 @@ TEST(retype_flushes_before_it_looks)
 	}
 }
 
+/* The same when the mapping stays, but not to be written. */
+TEST(retype_flushes_what_was_protected)
+{
+	uint32_t t[3] = { fresh(), fresh(), fresh() };
+	uint8_t byte = 0;
+
+	map_tables(INIT_ROOT, 0x400000, t);
+	for (unsigned way = 0; way < 5; way++) {
+		static const unsigned ops[] = { EXO_PT_SET, EXO_PT_XCHG, EXO_PT_SET_AD, EXO_PT_CAS, EXO_PT_SET };
+		uint32_t pfn = fresh();
+		uint64_t va = 0x400000 + way * 4096;
+
+		OK(pt_set(t[0], way, pte(pfn, RW), 0));
+		CHECK(model_access(1, va, true, &byte) && model_access(2, va, true, &byte), "mapped");
+		items()[0] = (struct exo_pt_item){ at(t[0], way, ops[way]), pte(pfn, RO | (way == 4 ? EXO_PTE_NX : 0)) };
+		items()[1] = (struct exo_pt_item){ pt_get(t[0], way), 0 };
+		OK(write_items(ops[way] == EXO_PT_CAS ? 2 : 1, 0, 0, 0));
+		CHECK(model_access(1, va, true, &byte), "not flushed yet");
+		OK(retype(pfn, EXO_KIND_PT1));
+		CHECK(!model_access(1, va, true, &byte) && !model_access(2, va, true, &byte), "way %u", way);
+		CHECK(model_access(1, va, false, &byte), "to be read");
+	}
+}
+
 TEST(retype_to_data_flushes)
 {
 	uint32_t t[3] = { fresh(), fresh(), fresh() }, pfn = fresh();
@@ -558,7 +582,9 @@ TEST(clean_reads_and_clears)
 	CHECK(model_access(2, 0x400000 + 510 * 4096, true, &byte), "touched");
 	r = CALL6(PT_CLEAN, 0, t[0], 3, 508, WINDOW + 4096, EXO_CLEAN_A | EXO_CLEAN_D);
 	CHECK(r.value == 2 && map[15] == 1ul << 62 && map[0] & 1 << 3 && map[7] >> 62 & 1 && map[8] & 1 << 3, "both");
+	CHECK(model_access(1, 0x400000 + 3 * 4096, true, &byte), "touched");
 	OK(CALL6(PT_CLEAN, 0, t[0], 0, 3, WINDOW + 4096, EXO_CLEAN_A));
+	CHECK(!(map[0] & 1 << 3) && pt_get(t[0], 3) & EXO_PTE_A, "the range ends before");
 	IS(CALL6(PT_CLEAN, 0, t[1], 0, 1, WINDOW, 1), TYPE, 2);
 	IS(CALL6(PT_CLEAN, 0, 3, 0, 1, WINDOW, 1), OWNER, 2);
 	IS(CALL6(PT_CLEAN, 0, t[0], 512, 1, WINDOW, 1), ARG, 3);
