@@ -64,51 +64,58 @@ CALL3(readahead, fd, offset, count)
 
 #define XATTR_NAME_MAX 255
 
-static long xattr_name(uint64_t user, long absent)
+enum access { GET, SET, REMOVE, LIST };
+
+/* What an access to an attribute of that name gives: there is none, and none can be made. */
+static long xattr_result(struct inode *i, uint64_t user, enum access access)
 {
 	char name[XATTR_NAME_MAX + 1];
-	long n = string_from_user(name, user, sizeof name);
+	long n = access == LIST ? 1 : string_from_user(name, user, sizeof name);
 
 	if (n == -ENAMETOOLONG || n == 0)
 		return -ERANGE;
-	if (n < 0)
-		return n;
-	return strncmp(name, "user.", 5) && strchr(name, '.') ? absent : -EOPNOTSUPP;
+	if (n < 0 || access == LIST)
+		return n < 0 ? n : 0;
+	if (!strncmp(name, "user.", 5) && !S_ISREG(i->mode) && !S_ISDIR(i->mode))
+		return access == GET ? -ENODATA : -EPERM;
+	if (!strncmp(name, "user.", 5) || !strchr(name, '.') || access == SET)
+		return -EOPNOTSUPP;
+	return -ENODATA;
 }
 
-static long xattr_path(uint64_t path, unsigned walk, long result)
+static long xattr_path(uint64_t path, unsigned walk, uint64_t name, enum access access)
 {
 	struct dentry *d;
 	long error = path_find(AT_FDCWD, path, walk, &d);
 
 	if (error)
 		return error;
+	error = xattr_result(d->inode, name, access);
 	dentry_put(d);
-	return result;
+	return error;
 }
 
-static long xattr_fd(int fd, long result)
+static long xattr_fd(int fd, uint64_t name, enum access access)
 {
 	struct file *f = fd_get(fd);
+	long error;
 
 	if (!f)
 		return -EBADF;
+	error = xattr_result(f->inode, name, access);
 	file_put(f);
-	return result;
+	return error;
 }
 
-#define SET -EOPNOTSUPP		/* what a known kind of name gets */
-#define GET -ENODATA
-
-CALL2(setxattr, path, name) { return xattr_path(path, WALK_FOLLOW, xattr_name(name, SET)); }
-CALL2(lsetxattr, path, name) { return xattr_path(path, 0, xattr_name(name, SET)); }
-CALL2(fsetxattr, fd, name) { return xattr_fd(fd, xattr_name(name, SET)); }
-CALL2(getxattr, path, name) { return xattr_path(path, WALK_FOLLOW, xattr_name(name, GET)); }
-CALL2(lgetxattr, path, name) { return xattr_path(path, 0, xattr_name(name, GET)); }
-CALL2(fgetxattr, fd, name) { return xattr_fd(fd, xattr_name(name, GET)); }
-CALL1(listxattr, path) { return xattr_path(path, WALK_FOLLOW, 0); }
-CALL1(llistxattr, path) { return xattr_path(path, 0, 0); }
-CALL1(flistxattr, fd) { return xattr_fd(fd, 0); }
-CALL2(removexattr, path, name) { return xattr_path(path, WALK_FOLLOW, xattr_name(name, GET)); }
-CALL2(lremovexattr, path, name) { return xattr_path(path, 0, xattr_name(name, GET)); }
-CALL2(fremovexattr, fd, name) { return xattr_fd(fd, xattr_name(name, GET)); }
+CALL2(setxattr, path, name) { return xattr_path(path, WALK_FOLLOW, name, SET); }
+CALL2(lsetxattr, path, name) { return xattr_path(path, 0, name, SET); }
+CALL2(fsetxattr, fd, name) { return xattr_fd(fd, name, SET); }
+CALL2(getxattr, path, name) { return xattr_path(path, WALK_FOLLOW, name, GET); }
+CALL2(lgetxattr, path, name) { return xattr_path(path, 0, name, GET); }
+CALL2(fgetxattr, fd, name) { return xattr_fd(fd, name, GET); }
+CALL1(listxattr, path) { return xattr_path(path, WALK_FOLLOW, 0, LIST); }
+CALL1(llistxattr, path) { return xattr_path(path, 0, 0, LIST); }
+CALL1(flistxattr, fd) { return xattr_fd(fd, 0, LIST); }
+CALL2(removexattr, path, name) { return xattr_path(path, WALK_FOLLOW, name, REMOVE); }
+CALL2(lremovexattr, path, name) { return xattr_path(path, 0, name, REMOVE); }
+CALL2(fremovexattr, fd, name) { return xattr_fd(fd, name, REMOVE); }

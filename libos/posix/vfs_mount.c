@@ -3,7 +3,7 @@
  * A file system is mounted in one place; bind mounts and propagation are left out (EINVAL).
  */
 #include "libos/posix/syscall.h"
-#include "libos/posix/vfs.h"
+#include "libos/posix/tty.h"
 
 struct super *mounts;
 struct super *anonymous;
@@ -97,6 +97,8 @@ static struct super *super_by_type(const char *type)
 		return tmpfs_new();
 	if (!strcmp(type, "proc"))
 		return proc_new();
+	if (!strcmp(type, "devpts"))
+		return pts_new();
 	if (!strcmp(type, "devtmpfs"))
 		return dev_new();
 	return NULL;
