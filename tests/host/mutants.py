@@ -122,7 +122,7 @@ class Bench:
     def judge(self, path, obj):
         folder = os.path.dirname(obj)
         core = self.objects(path, obj)
-        for name, main, commands in (("host-core", self.tests, [[]]), ("fuzz", self.fuzz, [list(f) for f in FUZZ])):
+        for name, main, commands in (("host-core", self.tests, [["-x"]]), ("fuzz", self.fuzz, [list(f) for f in FUZZ])):
             binary = os.path.join(folder, name)
             link = ["gcc", "-fsanitize=address,undefined", "-o", binary, *core, *self.model, *main]
             if subprocess.run(link, stderr=subprocess.DEVNULL).returncode:

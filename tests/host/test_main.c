@@ -1,4 +1,5 @@
-/* Runs the unit tests, each on a fresh machine; `host-core NAME` runs one. */
+/* Runs the unit tests, each on a fresh machine; `host-core NAME` runs one, `host-core -x` stops
+ * at the first that fails. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,10 +107,11 @@ static int run(const struct test *t, unsigned seed)
 
 int main(int argc, char **argv)
 {
+	bool stop = argc > 1 && !strcmp(argv[1], "-x");
 	int failed = 0;
 
-	for (struct test *t = tests; t; t = t->next)
-		if (argc < 2 || !strcmp(argv[1], t->name))
+	for (struct test *t = tests; t && !(stop && failed); t = t->next)
+		if (argc < 2 || stop || !strcmp(argv[1], t->name))
 			failed += run(t, 1);
 	return failed != 0;
 }

@@ -344,6 +344,22 @@ TEST(write_across_chunks)
 	CHECK(r.value == BUDGET - 1, "a pair is not torn: %lu", r.value);
 }
 
+/* What an earlier chunk left behind is not taken for the rest of a later one. */
+TEST(write_short_chunks)
+{
+	uint32_t t[3] = { fresh(), fresh(), fresh() }, pfn = fresh();
+	struct result r;
+
+	map_tables(INIT_ROOT, 0x400000, t);
+	for (unsigned k = 0; k < 138; k++)
+		items()[k] = (struct exo_pt_item){ at(t[0], k, k == 128 ? EXO_PT_XCHG : EXO_PT_SET),
+			pte(pfn, k < 128 ? RO : RW) };
+	r = write_items(138, 0, 0, 0);
+	OK(r);
+	CHECK(r.value == 138 && frame_table[pfn].mapped == 138 && frame_table[pfn].writable == 10, "138: %lu",
+		r.value);
+}
+
 static uint64_t random_entry(const uint32_t frames[8])
 {
 	uint64_t bits = model_random() & (EXO_PTE_P | EXO_PTE_W | EXO_PTE_A | EXO_PTE_NX | 0x200);
