@@ -11,6 +11,10 @@ $(ABI_GEN)/calls.h $(ABI_GEN)/dispatch.inc $(ABI_GEN)/grammar.inc: exo/abi/calls
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) exo/abi/gen.py $(ABI_KIND) < $< > $@
 
+.PHONY: report
+report: $(GENERATED) ## The kernel's lines of code, longest functions and deepest stack
+	$(Q)$(PYTHON) tools/report.py $(BUILD)
+
 .PHONY: docs
 docs: ## Regenerate docs/abi.md from the ABI table
 	$(Q)$(PYTHON) exo/abi/gen.py manual < exo/abi/calls.abi > docs/abi.md
