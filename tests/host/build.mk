@@ -19,6 +19,13 @@ N ?= 1000000
 fuzz-host: $(BUILD)/tests/fuzz ## Fuzz the hardware-free core on the host: N=calls SEED=seed
 	$(Q)$< $(N) $(SEED)
 
+SEED ?= 1
+.PHONY: fuzz
+fuzz: all $(BUILD)/tests/fuzz $(BUILD)/tests/hostile ## Fuzz the kernel on the host and in QEMU: N=calls SEED=seed
+	$(Q)$(BUILD)/tests/fuzz $(N) $(SEED)
+	$(Q)./virtue run --timeout 0 --boot direct --module hostile=$(BUILD)/tests/hostile \
+		--append 'session=hostile row=fuzz calls=$(N) seed=$(SEED)' -- fuzz
+
 COVERAGE_MIN := 95
 .PHONY: coverage
 coverage: $(GENERATED) ## Line coverage of exo/core by the host tests
