@@ -226,7 +226,7 @@ static void statfs_fill(struct super *s, struct linux_statfs *st)
 	st->namelen = NAME_MAX;
 	st->fsid[0] = s->dev;
 	st->flags = ST_VALID | (s->flags & (MS_STORED)) | (s->flags & MS_RELATIME ? 4096 : 0);
-	if (s->ops->statfs)
+	if (s->ops && s->ops->statfs)
 		s->ops->statfs(s, st);
 }
 
@@ -251,6 +251,8 @@ CALL2(fstatfs, fd, buf)
 	if (!f)
 		return -EBADF;
 	statfs_fill(f->inode->super, &st);
+	if (f->inode->super == anonymous && S_ISFIFO(f->inode->mode))
+		st.type = PIPEFS_MAGIC;
 	return copy_to_user(buf, &st, sizeof st);
 }
 
