@@ -313,6 +313,8 @@ CALL5(execveat, fd, path_at, argv, envp, flags)
 	long error = path && full ? string_from_user(path, path_at, PAGE) : -ENOMEM;
 	if (flags & ~(uint64_t)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
 		error = -EINVAL;
+	if (error >= 0 && flags & AT_SYMLINK_NOFOLLOW)
+		error = path_is_no_link((int)fd, path_at);
 	if (error >= 0) {
 		if (!*path && !(flags & AT_EMPTY_PATH))
 			error = -ENOENT;

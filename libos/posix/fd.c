@@ -322,6 +322,8 @@ CALL2(flock, fd, operation)
 	struct file *f;
 	long error;
 
+	if (operation & LOCK_MAND)	/* did something once: Linux accepts it and does nothing */
+		return 0;
 	if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN)
 		return -EINVAL;
 	f = fd_get(fd);

@@ -148,9 +148,19 @@ CALL2(getgroups, size, to)
 	struct task *t = this_task();
 	if ((int)size < 0 || (size && size < t->ngroups))
 		return -EINVAL;
-	if (size && copy_to_user(to, t->groups, t->ngroups * sizeof t->groups[0]))
+	if (size && t->ngroups && copy_to_user(to, t->groups, t->ngroups * sizeof t->groups[0]))
 		return -EFAULT;
 	return t->ngroups;
+}
+
+static void groups_sort(uint32_t *list, uint32_t n)
+{
+	for (uint32_t i = 1; i < n; i++)
+		for (uint32_t k = i; k && list[k - 1] > list[k]; k--) {
+			uint32_t t = list[k];
+			list[k] = list[k - 1];
+			list[k - 1] = t;
+		}
 }
 
 CALL2(setgroups, size, from)
@@ -163,5 +173,6 @@ CALL2(setgroups, size, from)
 	if (copy_from_user(t->groups, from, size * sizeof t->groups[0]))
 		return -EFAULT;
 	t->ngroups = (uint32_t)size;
+	groups_sort(t->groups, t->ngroups);
 	return 0;
 }

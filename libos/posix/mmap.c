@@ -267,12 +267,35 @@ CALL3(mincore, addr, length, vector)
 	return 0;
 }
 
-/* Nothing is ever paged out: a locked page is one that is there. */
-static long lock(uint64_t addr, uint64_t length, bool on)
+/* ---- locking: nothing is ever paged out, a locked page is one that is there ---- */
+
+/* Bytes that would be locked with [start, end). */
+static uint64_t locked_with(struct mm *mm, uint64_t start, uint64_t end)
 {
-	struct mm *mm = mine();
-	uint64_t start = page_down(addr), end = page_up(addr + length);
-	if (addr + length < addr || end < start)
+	uint64_t n = end - start;
+	for (size_t i = 0; i < mm->areas.n; i++) {
+		struct vma *v = &mm->areas.v[i];
+		if (!(v->flags & VMA_LOCKED))
+			continue;
+		n += v->end - v->start;
+		if (v->start < end && v->end > start)
+			n -= (v->end < end ? v->end : end) - (v->start > start ? v->start : start);
+	}
+	return n;
+}
+
+static long lock_allowed(struct mm *mm, uint64_t start, uint64_t end)
+{
+	uint64_t limit = this_task()->limit[RLIMIT_MEMLOCK].soft;
+	if (!current_process()->euid)
+		return 0;
+	return !limit ? -EPERM : locked_with(mm, start, end) > limit ? -ENOMEM : 0;
+}
+
+/* Linux rounds the length up before it looks for an overflow: -1 is nothing. */
+static long lock_mark(struct mm *mm, uint64_t start, uint64_t end, bool on)
+{
+	if (end < start)
 		return -EINVAL;
 	if (!vma_covered(&mm->areas, start, end))
 		return -ENOMEM;
@@ -282,18 +305,36 @@ static long lock(uint64_t addr, uint64_t length, bool on)
 	for (size_t i = vma_index(&mm->areas, start); i < mm->areas.n && mm->areas.v[i].start < end; i++)
 		mm->areas.v[i].flags = on ? mm->areas.v[i].flags | VMA_LOCKED :
 			mm->areas.v[i].flags & ~VMA_LOCKED;
-	if (on)
-		populate(mm, start, end);
-	vma_merge(&mm->areas, start, end);
 	return 0;
 }
 
 CALL2(mlock, addr, length)
 {
-	return lock(addr, length, true);
+	struct mm *mm = mine();
+	uint64_t start = page_down(addr), end = start + page_up(length + (addr & (PAGE - 1)));
+	if (end == start)
+		return 0;
+	long error = end < start ? -EINVAL : lock_allowed(mm, start, end);
+	if (!error)
+		error = lock_mark(mm, start, end, true);
+	for (uint64_t at = start; !error && at < end;) {
+		struct vma *v = vma_find(&mm->areas, at);
+		uint64_t stop = v->end < end ? v->end : end;
+		error = v->prot & (PROT_READ | PROT_WRITE | PROT_EXEC) ? 0 : -ENOMEM;
+		if (!error)
+			populate(mm, at, stop);
+		at = stop;
+	}
+	vma_merge(&mm->areas, start, end);
+	return error;
 }
 
 CALL2(munlock, addr, length)
 {
-	return lock(addr, length, false);
+	struct mm *mm = mine();
+	uint64_t start = page_down(addr), end = start + page_up(length + (addr & (PAGE - 1)));
+	long error = end == start ? 0 : lock_mark(mm, start, end, false);
+	if (end > start)
+		vma_merge(&mm->areas, start, end);
+	return error;
 }

@@ -135,6 +135,7 @@ long cpio_unpack(const void *archive, size_t size);	/* into the root; -EINVAL na
 /* Opens for exec: follows links, checks type and x permission.  While the file is open it can't
  * be opened for writing. */
 long file_open_exec(const char *path, struct file **out);
+long path_is_no_link(int dirfd, uint64_t path);	/* a user path; "" is dirfd itself: 0, -ELOOP, ... */
 long file_read_at(struct file *f, void *to, size_t n, uint64_t offset);	/* kernel buffer */
 uint64_t file_size(struct file *f);
 struct inode *file_inode(struct file *f);

@@ -161,29 +161,50 @@ CALL3(sched_setaffinity, tid, size, from)
 	return mask & ((cpu_count < 64 ? 1ul << cpu_count : 0) - 1) ? 0 : -EINVAL;
 }
 
-CALL1(sched_getscheduler, tid) { return thread_exists(tid) ? 0 : -ESRCH; }
-CALL1(sched_get_priority_max, policy) { return policy == 1 || policy == 2 ? 99 : policy > 6 ? -EINVAL : 0; }
-CALL1(sched_get_priority_min, policy) { return policy == 1 || policy == 2 ? 1 : policy > 6 ? -EINVAL : 0; }
+static long thread_check(uint64_t tid)
+{
+	return (int)tid < 0 ? -EINVAL : thread_exists(tid) ? 0 : -ESRCH;
+}
+
+enum { SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_UNUSED = 4, SCHED_LAST = 6 };
+
+/* The static priority of a policy: real-time ones have a range, the others only 0. */
+static long priority_of(uint64_t policy, long real_time)
+{
+	if (policy > SCHED_LAST || policy == SCHED_UNUSED)
+		return -EINVAL;
+	return policy == SCHED_FIFO || policy == SCHED_RR ? real_time : 0;
+}
+
+CALL1(sched_getscheduler, tid) { return thread_check(tid); }
+CALL1(sched_get_priority_max, policy) { return priority_of((uint32_t)policy, 99); }
+CALL1(sched_get_priority_min, policy) { return priority_of((uint32_t)policy, 1); }
 
 CALL2(sched_getparam, tid, to)
 {
-	return thread_exists(tid) ? clear_user(to, 4) : -ESRCH;
+	long error = to ? thread_check(tid) : -EINVAL;
+	return error ? error : clear_user(to, 4);
 }
 
 /* Only the ordinary policy is there. */
 CALL3(sched_setscheduler, tid, policy, from)
 {
 	int priority;
+	if (!from || (int)tid < 0)
+		return -EINVAL;
 	if (copy_from_user(&priority, from, sizeof priority))
 		return -EFAULT;
 	if (!thread_exists(tid))
 		return -ESRCH;
-	return policy == 0 && priority == 0 ? 0 : policy <= 6 ? -EPERM : -EINVAL;
+	long least = priority_of(policy, 1), most = priority_of(policy, 99);
+	if (least < 0 || priority < least || priority > most)
+		return -EINVAL;
+	return policy == SCHED_OTHER ? 0 : -EPERM;
 }
 
 CALL2(sched_setparam, tid, from)
 {
-	return sys_sched_setscheduler(tid, 0, from, 0, 0, 0);
+	return sys_sched_setscheduler(tid, SCHED_OTHER, from, 0, 0, 0);
 }
 
 CALL2(sched_rr_get_interval, tid, to)

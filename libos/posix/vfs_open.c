@@ -325,6 +325,18 @@ long file_open_exec(const char *path, struct file **out)
 	return error;
 }
 
+long path_is_no_link(int dirfd, uint64_t path)
+{
+	struct dentry *d;
+	long error = path_find(dirfd, path, WALK_EMPTY, &d);
+
+	if (error)
+		return error;
+	error = S_ISLNK(d->inode->mode) ? -ELOOP : 0;
+	dentry_put(d);
+	return error;
+}
+
 uint64_t file_size(struct file *f)
 {
 	return f->inode->size;
