@@ -123,14 +123,14 @@ def initramfs(files=(), trees=()):
     return read(root_archive()) + extra.pack()
 
 
-def qemu_linux(initrd, cpus=1, mem="512M", icount=None, append="", serials=(), cpu="max"):
+def qemu_linux(initrd, cpus=1, mem="512M", icount=False, append="", serials=(), cpu="max"):
     """The command line of the Linux machine; `serials` are QEMU -serial back ends in order."""
     words = ["qemu-system-x86_64", "-accel", "tcg", "-M", "q35", "-cpu", cpu,
              "-smp", str(cpus), "-m", mem, "-nodefaults", "-net", "none", "-display", "none",
              "-no-reboot", "-kernel", linux_kernel(), "-initrd", initrd,
              "-append", f"console=ttyS0 {LINUX_SETTINGS} {append}".strip()]
-    if icount is not None:
-        words += ["-icount", f"shift={icount},sleep=off"]
+    if icount:
+        words += ["-icount", "shift=0,sleep=off"]
     for back in serials:
         words += ["-serial", back]
     return words

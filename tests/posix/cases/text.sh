@@ -77,4 +77,4 @@ echo 1 >a; printf '!<arch>\na/              0           0     0     100644  2   
 #@ less-more
 printf 'x\ny\n' >f; more f; less f; echo $?
 #@ watch-free-ps
-free | awk '{ print $1 }' | head -n 3; ps | head -n 1; ps -o pid,comm | awk 'NR == 1 { print NF }'; sleep 3 & ps | grep -c '[s]leep 3'; kill $!; ps -o comm | grep -c '[p]s'; mount | awk '$3 == "/proc" { print $5 }'; cat /proc/uptime | awk '{ print NF }'; awk '{ print $1 }' /proc/meminfo | head -n 2
+free | awk '{ print $1 }' | head -n 3; ps | head -n 1; ps -o pid,comm | awk 'NR == 1 { print NF }'; sleep 3 & sleep 0.3; ps | grep -c '[s]leep 3'; kill $!; ps -o comm | grep -c '[p]s'; mount | awk '$3 == "/proc" { print $5 }'; cat /proc/uptime | awk '{ print NF }'; awk '{ print $1 }' /proc/meminfo | head -n 2

@@ -16,7 +16,8 @@ static void show_bytes(const char *what, const char *p, long n)
 	if (n < 0)
 		printf(" %s", strerror(errno));
 	for (long k = 0; k < n; k++)
-		printf((unsigned char)p[k] > ' ' && p[k] < 127 ? "%c" : " %03o ", (unsigned char)p[k]);
+		printf((unsigned char)p[k] > ' ' && p[k] < 127 ? "%c" : " %03o ",
+			(unsigned char)p[k]);
 	printf("\n");
 }
 
@@ -195,7 +196,8 @@ static const char *caught = "none";
 static void catch(int sig)
 {
 	caught = sig == SIGINT ? "INT" : sig == SIGQUIT ? "QUIT" : sig == SIGTSTP ? "TSTP" :
-		sig == SIGWINCH ? "WINCH" : sig == SIGTTIN ? "TTIN" : sig == SIGTTOU ? "TTOU" : "HUP";
+		sig == SIGWINCH ? "WINCH" : sig == SIGTTIN ? "TTIN" :
+		sig == SIGTTOU ? "TTOU" : "HUP";
 }
 
 static void show_caught(void)
