@@ -224,7 +224,8 @@ static long node_make(struct archive *a, struct walk *w, const struct entry *e)
 		inode_get(i);
 		i->nlink++;
 	} else {
-		error = s->ops->make(s, e->mode & (S_IFMT | 07777), MAKEDEV(e->rmajor, e->rminor), &i);
+		error = s->ops->make(s, e->mode & (S_IFMT | 07777), MAKEDEV(e->rmajor, e->rminor),
+			&i);
 		if (error)
 			return error;
 	}

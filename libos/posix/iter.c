@@ -33,7 +33,7 @@ static size_t transfer(struct iter *it, uint8_t *here, size_t n, enum direction 
 			it->offset = 0;
 			continue;
 		}
-		part = smaller(part, PAGE - there % PAGE);	/* a fault loses no more than it must */
+		part = smaller(part, PAGE - there % PAGE);	/* a fault costs a page at most */
 		if (!copy(it, there, here + (d == GIVE_ZEROS ? 0 : done), part, d))
 			break;
 		it->offset += part;

@@ -1,14 +1,14 @@
-/* The line discipline: what a terminal makes of typed characters (editing, signals, echo) and of
- * written ones (new lines, tabs).  It behaves as Linux's n_tty.
+/* The line discipline: what a terminal makes of typed characters (editing, signals, echo).  It
+ * behaves as Linux's n_tty.
  *
- * Left to others: who may read and write, and sleeping (tty.c); the line itself (the driver).
+ * Left to others: written characters (ldisc_out.c); who may read and write, and sleeping (tty.c);
+ * the line itself (the driver).
  */
 #include "libos/posix/tty.h"
 
 #define MASK (TTY_BUFFER - 1)
 
 static bool flag_i(struct tty *t, uint32_t f) { return t->settings.iflag & f; }
-static bool flag_o(struct tty *t, uint32_t f) { return t->settings.oflag & f; }
 static bool flag_l(struct tty *t, uint32_t f) { return t->settings.lflag & f; }
 
 static bool is(struct tty *t, int which, uint8_t c)
@@ -16,19 +16,10 @@ static bool is(struct tty *t, int which, uint8_t c)
 	return t->settings.cc[which] != NO_CHAR && t->settings.cc[which] == c;
 }
 
-static bool control(uint8_t c)
-{
-	return c < 32 || c == 127;
-}
-
-static bool continuation(struct tty *t, uint8_t c)	/* of a UTF-8 character */
-{
-	return flag_i(t, IUTF8) && (c & 0xc0) == 0x80;
-}
-
 void tty_init(struct tty *t, const struct tty_driver *driver, uint64_t rdev)
 {
-	static const uint8_t cc[NCCS] = { 3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22 };
+	static const uint8_t cc[NCCS] = {
+		3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22 };
 
 	*t = (struct tty){ .driver = driver, .rdev = rdev };
 	t->settings = (struct linux_termios){
@@ -39,96 +30,12 @@ void tty_init(struct tty *t, const struct tty_driver *driver, uint64_t rdev)
 	memcpy(t->settings.cc, cc, sizeof cc);
 }
 
-/* ---- output ---- */
-
-static const uint8_t blanks[8] = "        ";
-
-/* One character with its processing; false: no room for all of it. */
-static bool out_processed(struct tty *t, uint8_t c)
-{
-	size_t n;
-
-	switch (c) {
-	case '\n':
-		if (!flag_o(t, ONLCR)) {
-			t->column = flag_o(t, ONLRET) ? 0 : t->column;
-			break;
-		}
-		if (t->driver->room(t) < 2)
-			return false;
-		t->column = t->line_column = 0;
-		return t->driver->put(t, (const uint8_t *)"\r\n", 2);
-	case '\r':
-		if (flag_o(t, ONOCR) && t->column == 0)
-			return true;
-		if (flag_o(t, OCRNL))
-			c = '\n';
-		else
-			t->line_column = 0;
-		t->column = flag_o(t, OCRNL) && !flag_o(t, ONLRET) ? t->column : 0;
-		break;
-	case '\t':
-		n = 8 - t->column % 8;
-		if (t->driver->room(t) < n)
-			return false;
-		t->column += n;
-		if ((t->settings.oflag & TABDLY) == XTABS)
-			return t->driver->put(t, blanks, n);
-		break;
-	case '\b':
-		t->column -= t->column > 0;
-		break;
-	default:
-		if (!control(c) && flag_o(t, OLCUC) && c >= 'a' && c <= 'z')
-			c -= 32;
-		t->column += !control(c) && !continuation(t, c);
-	}
-	return t->driver->put(t, &c, 1);
-}
-
-/* The length of the run of bytes that need no processing. */
-static size_t plain_run(const uint8_t *p, size_t n)
-{
-	size_t k = 0;
-
-	while (k < n && !control(p[k]) && p[k] < 0x80)
-		k++;
-	return k;
-}
-
-size_t tty_put(struct tty *t, const uint8_t *bytes, size_t n)
-{
-	size_t done = 0;
-
-	if (t->stopped)
-		return 0;
-	if (!flag_o(t, OPOST))
-		return t->driver->put(t, bytes, n);
-	while (done < n) {
-		size_t run = flag_o(t, OLCUC) ? 0 : plain_run(bytes + done, n - done);
-
-		if (run) {
-			size_t took = t->driver->put(t, bytes + done, run);
-
-			t->column += took;
-			done += took;
-			if (took < run)
-				break;
-		} else if (out_processed(t, bytes[done])) {
-			done++;
-		} else {
-			break;
-		}
-	}
-	return done;
-}
-
 /* ---- echo ---- */
 
 static void echo_raw(struct tty *t, uint8_t c)
 {
-	if (flag_o(t, OPOST))
-		out_processed(t, c);
+	if (t->settings.oflag & OPOST)
+		tty_put_processed(t, c);
 	else
 		t->driver->put(t, &c, 1);
 }
@@ -141,7 +48,7 @@ static void echo_caret(struct tty *t, uint8_t c)
 
 static void echo(struct tty *t, uint8_t c)
 {
-	if (flag_l(t, ECHOCTL) && control(c) && c != '\t')
+	if (flag_l(t, ECHOCTL) && tty_control(c) && c != '\t')
 		echo_caret(t, c);
 	else
 		echo_raw(t, c);
@@ -277,10 +184,10 @@ static unsigned tab_width(struct tty *t, uint32_t at)
 
 		if (c == '\t')
 			column += 8 - column % 8;
-		else if (control(c))
+		else if (tty_control(c))
 			column += flag_l(t, ECHOCTL) ? 2 : 0;
 		else
-			column += !continuation(t, c);
+			column += !tty_continuation(t, c);
 	}
 	return 8 - column % 8;
 }
@@ -299,17 +206,17 @@ static void echo_erased(struct tty *t, uint8_t c, uint32_t at, uint32_t length, 
 		for (unsigned k = tab_width(t, at); k; k--)
 			echo_raw(t, '\b');
 	} else {
-		if (control(c) && flag_l(t, ECHOCTL))
+		if (tty_control(c) && flag_l(t, ECHOCTL))
 			echo_rubout(t);
-		if (!control(c) || flag_l(t, ECHOCTL))
+		if (!tty_control(c) || flag_l(t, ECHOCTL))
 			echo_rubout(t);
 	}
 }
 
 static bool word_char(uint8_t c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-		c >= 0xc0;
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		c == '_' || c >= 0xc0;
 }
 
 /* Takes characters off the line being typed: one, a word, or all. */
@@ -323,8 +230,8 @@ static void erase(struct tty *t, int what)
 
 		do
 			c = t->buffer[--at & MASK];
-		while (continuation(t, c) && at != t->lines_end);
-		if (continuation(t, c))
+		while (tty_continuation(t, c) && at != t->lines_end);
+		if (tty_continuation(t, c))
 			break;
 		if (what == VWERASE) {
 			if (!word_char(c) && in_word)
@@ -403,7 +310,8 @@ static bool receive_flow(struct tty *t, uint8_t c)
 
 static bool receive_signal(struct tty *t, uint8_t c)
 {
-	int sig = is(t, VINTR, c) ? SIGINT : is(t, VQUIT, c) ? SIGQUIT : is(t, VSUSP, c) ? SIGTSTP : 0;
+	int sig = is(t, VINTR, c) ? SIGINT : is(t, VQUIT, c) ? SIGQUIT :
+		is(t, VSUSP, c) ? SIGTSTP : 0;
 
 	if (!sig || !flag_l(t, ISIG))
 		return false;

@@ -149,7 +149,7 @@ struct iovec {
 	uint64_t base, length;
 };
 
-/* ---- file types, stat ------------------------------------------------------------------------- */
+/* ---- file types, stat ----------------------------------------------------------------------- */
 
 #define S_IFMT		0170000
 #define S_IFSOCK	0140000
@@ -241,7 +241,7 @@ _Static_assert(sizeof(struct linux_statfs) == 120, "statfs");
 #define PIPEFS_MAGIC	0x50495045
 #define ANON_MAGIC	0x09041934
 
-/* ---- directories ------------------------------------------------------------------------------- */
+/* ---- directories ---------------------------------------------------------------------------- */
 
 struct linux_dirent64 {
 	uint64_t ino;
@@ -256,7 +256,7 @@ struct linux_dirent {
 	char name[];			/* the type is the entry's last byte */
 } __attribute__((packed));
 
-/* ---- polling ------------------------------------------------------------------------------------ */
+/* ---- polling -------------------------------------------------------------------------------- */
 
 #define POLLIN		0x001
 #define POLLPRI		0x002
@@ -295,7 +295,7 @@ struct linux_itimerspec {
 	struct timespec64 interval, value;
 };
 
-/* ---- terminals ------------------------------------------------------------------------------------ */
+/* ---- terminals ------------------------------------------------------------------------------ */
 
 #define TCGETS		0x5401
 #define TCSETS		0x5402
@@ -381,7 +381,7 @@ enum { VINTR, VQUIT, VERASE, VKILL, VEOF, VTIME, VMIN, VSWTC, VSTART, VSTOP, VSU
 #define PENDIN	0040000
 #define IEXTEN	0100000
 
-/* ---- signals that files send ------------------------------------------------------------------------ */
+/* ---- signals that files send ---------------------------------------------------------------- */
 
 #ifndef SIGHUP
 #define SIGHUP		1

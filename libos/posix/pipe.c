@@ -76,7 +76,8 @@ static long drain(struct pipe *p, struct iter *to)
 
 	while (to->left && p->tail != p->head) {
 		struct slot *s = slot_at(p, p->tail);
-		size_t n = smaller(to->left, s->length), got = iter_give(to, s->page + s->offset, n);
+		size_t n = smaller(to->left, s->length);
+		size_t got = iter_give(to, s->page + s->offset, n);
 
 		s->offset += got;
 		s->length -= got;

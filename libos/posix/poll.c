@@ -151,6 +151,15 @@ static long poll_until(struct linux_pollfd *p, size_t n, uint64_t deadline)
 	return ready ? ready : error == -ERESTARTSYS ? -ERESTARTNOHAND : 0;
 }
 
+static long revents_to_user(uint64_t fds, const struct linux_pollfd *p, size_t n)
+{
+	fds += offsetof(struct linux_pollfd, revents);
+	for (size_t k = 0; k < n; k++)
+		if (copy_to_user(fds + k * sizeof *p, &p[k].revents, sizeof p[k].revents))
+			return -EFAULT;
+	return 0;
+}
+
 static long poll_user(uint64_t fds, uint64_t n, uint64_t deadline)
 {
 	struct linux_pollfd *p;
@@ -161,14 +170,9 @@ static long poll_user(uint64_t fds, uint64_t n, uint64_t deadline)
 	p = kmalloc(n * sizeof *p + 1);
 	if (!p)
 		return -ENOMEM;
-	ready = -EFAULT;
-	if (!copy_from_user(p, fds, n * sizeof *p)) {
-		ready = poll_until(p, n, deadline);
-		for (size_t k = 0; k < n && ready >= 0; k++)
-			if (copy_to_user(fds + k * sizeof *p + offsetof(struct linux_pollfd, revents),
-			    &p[k].revents, sizeof p[k].revents))
-				ready = -EFAULT;
-	}
+	ready = copy_from_user(p, fds, n * sizeof *p) ? -EFAULT : poll_until(p, n, deadline);
+	if (ready >= 0 && revents_to_user(fds, p, n))
+		ready = -EFAULT;
 	kfree(p);
 	return ready;
 }

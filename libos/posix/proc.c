@@ -109,7 +109,8 @@ static long node_lookup(struct inode *dir, const char *name, struct inode **out)
 
 static bool link_valid(struct inode *i)
 {
-	return node_of(i) != &proc_fd_node && node_valid(i);	/* a descriptor may change its file */
+	/* A descriptor may have got another file. */
+	return node_of(i) != &proc_fd_node && node_valid(i);
 }
 
 static long link_read(struct inode *i, char *buf, size_t n)

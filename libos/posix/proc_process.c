@@ -28,13 +28,15 @@ static void show_stat(struct text *t, struct process *p)
 	uint64_t bytes = 0, resident = 0;
 
 	process_memory(p, &bytes, &resident);
-	text_print(t, "%d (%s) %c %d %d %d %d %d 0 0 0 0 0 ", p->pid, p->name, p->state, parent_pid(p),
-		p->pgid, p->sid, p->tty ? (int)p->tty->rdev : 0, p->tty ? p->tty->foreground : -1);
+	text_print(t, "%d (%s) %c %d %d %d %d %d 0 0 0 0 0 ", p->pid, p->name, p->state,
+		parent_pid(p), p->pgid, p->sid, p->tty ? (int)p->tty->rdev : 0,
+		p->tty ? p->tty->foreground : -1);
 	text_print(t, "%lu %lu 0 0 20 0 %d 0 %lu %lu %lu ", (unsigned long)(p->user_time / TICK),
 		(unsigned long)(p->system_time / TICK), process_threads(p),
 		(unsigned long)(p->start_time / TICK), (unsigned long)bytes,
 		(unsigned long)(resident / PAGE));
-	text_print(t, "18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
+	text_print(t,
+		"18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n");
 }
 
 static void show_statm(struct text *t, struct process *p)
@@ -57,8 +59,8 @@ static void show_status(struct text *t, struct process *p)
 	text_print(t, "Name:\t%s\nUmask:\t0%u%u%u\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\n"
 		"PPid:\t%d\nTracerPid:\t0\n", p->name, mask >> 6, mask >> 3 & 7, mask & 7, p->state,
 		state_name(p->state), p->pid, p->pid, parent_pid(p));
-	text_print(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%u\nGroups:\t \n", p->uid,
-		p->euid, p->suid, p->euid, p->gid, p->egid, p->sgid, p->egid,
+	text_print(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t%u\nGroups:\t \n",
+		p->uid, p->euid, p->suid, p->euid, p->gid, p->egid, p->sgid, p->egid,
 		p->files ? p->files->size : 0);
 	if (p->state != 'Z')
 		text_print(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmRSS:\t%8lu kB\n", kb, kb,

@@ -45,7 +45,8 @@ static void show_stat(struct text *t, struct process *p)
 	text_print(t, "cpu  %lu 0 0 %lu 0 0 0 0 0 0\n", busy, idle);
 	for (unsigned long k = 0; k < n; k++)
 		text_print(t, "cpu%lu %lu 0 0 %lu 0 0 0 0 0 0\n", k, busy / n, idle / n);
-	text_print(t, "intr 0\nctxt 0\nbtime %lu\nprocesses %d\nprocs_running %u\nprocs_blocked 0\n",
+	text_print(t,
+		"intr 0\nctxt 0\nbtime %lu\nprocesses %d\nprocs_running %u\nprocs_blocked 0\n",
 		(unsigned long)((time_wall() - time_now()) / NS_SECOND), last, running);
 }
 
@@ -186,11 +187,16 @@ static const struct proc_node sys_kernel_random[] = {
 	{ "entropy_avail", RO, .show = show_entropy }, { "uuid", RO, .show = show_uuid }, { NULL },
 };
 static const struct proc_node sys_kernel[] = {
-	{ "cap_last_cap", RO, .show = show_cap_last_cap }, { "hostname", RO, .show = show_hostname },
-	{ "ngroups_max", RO, .show = show_ngroups_max }, { "osrelease", RO, .show = show_osrelease },
-	{ "ostype", RO, .show = show_ostype }, { "pid_max", RO, .show = show_pid_max },
+	{ "cap_last_cap", RO, .show = show_cap_last_cap },
+	{ "hostname", RO, .show = show_hostname },
+	{ "ngroups_max", RO, .show = show_ngroups_max },
+	{ "osrelease", RO, .show = show_osrelease },
+	{ "ostype", RO, .show = show_ostype },
+	{ "pid_max", RO, .show = show_pid_max },
 	{ "random", DIR, .children = sys_kernel_random },
-	{ "threads-max", RO, .show = show_threads_max }, { "version", RO, .show = show_osversion }, { NULL },
+	{ "threads-max", RO, .show = show_threads_max },
+	{ "version", RO, .show = show_osversion },
+	{ NULL },
 };
 static const struct proc_node sys_vm[] = {
 	{ "overcommit_memory", RO, .show = show_zero }, { NULL },

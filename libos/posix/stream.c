@@ -8,7 +8,7 @@
 #define FRAME_MAX	4096u
 #define HEAD		3u
 
-static struct file *stdin_writer;	/* feeds the command's standard input; NULL: none, or ended */
+static struct file *stdin_writer;	/* feeds standard input; NULL: none, or ended */
 static bool over;			/* the status is out: what else is written goes nowhere */
 
 /* ---- frames out ---- */
@@ -103,6 +103,11 @@ static void stdin_end(void)
 	stdin_writer = NULL;
 }
 
+static uint16_t word(unsigned at)
+{
+	return in.payload[at] | in.payload[at + 1] << 8;
+}
+
 static void frame_over(void)
 {
 	in.have = 0;
@@ -112,8 +117,7 @@ static void frame_over(void)
 		break;
 	case 'W':
 		if (in.filled >= 4)
-			tty_resize(&console, &(struct linux_winsize){
-				in.payload[0] | in.payload[1] << 8, in.payload[2] | in.payload[3] << 8, 0, 0 });
+			tty_resize(&console, &(struct linux_winsize){ word(0), word(2), 0, 0 });
 		break;
 	case 'C':
 		if (in.filled && session_pgid)

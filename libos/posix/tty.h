@@ -38,11 +38,11 @@ struct tty {
 	bool literal;				/* the next is taken as it is (VLNEXT) */
 	bool erasing;
 	bool stopped;				/* Ctrl-S */
-	uint32_t column, line_column;		/* of the output; where the line being typed began */
+	uint32_t column, line_column;		/* of the output; where the line typed began */
 	struct wake readable, writable;
 };
 
-/* ---- ldisc.c ---- */
+/* ---- ldisc.c, ldisc_out.c ---- */
 
 #define NO_CHAR 0			/* a cc of this value means: none */
 
@@ -53,6 +53,13 @@ bool tty_readable(struct tty *t, bool for_poll);
 size_t tty_input_bytes(struct tty *t);
 /* Takes input out: in canonical mode at most one line (or what is left of it). */
 size_t tty_take(struct tty *t, uint8_t *to, size_t n, bool *end);
+static inline bool tty_control(uint8_t c) { return c < 32 || c == 127; }
+static inline bool tty_continuation(struct tty *t, uint8_t c)	/* of a UTF-8 character */
+{
+	return (t->settings.iflag & IUTF8) && (c & 0xc0) == 0x80;
+}
+/* One character with its processing; false: no room for all of it. */
+bool tty_put_processed(struct tty *t, uint8_t c);
 /* Processed output: how many bytes of the caller's went out. */
 size_t tty_put(struct tty *t, const uint8_t *bytes, size_t n);
 void tty_flush_input(struct tty *t);

@@ -192,6 +192,7 @@ void dentry_remove(struct dentry *d);		/* leaves the directory; users keep it */
 long dentry_move(struct dentry *d, struct dentry *dir, const char *name, size_t n);
 void dentry_exchange(struct dentry *a, struct dentry *b);
 bool dentry_empty(struct dentry *d);
+bool dentry_removed(struct dentry *d);		/* a folder that has no name any more */
 bool dentry_within(struct dentry *d, struct dentry *top);
 /* Adds `name` -> inode made by the file system: for tables of devices and the like. */
 long dir_make(struct dentry *dir, const char *name, uint32_t mode, uint64_t rdev,

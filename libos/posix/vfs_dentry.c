@@ -227,7 +227,7 @@ long dentry_lookup(struct dentry *dir, const char *name, size_t n, struct dentry
 {
 	struct dentry *d;
 
-	if (!dir->linked && dir->parent != dir)
+	if (dentry_removed(dir))
 		return -ENOENT;
 	if (n > NAME_MAX)
 		return -ENAMETOOLONG;
@@ -250,7 +250,7 @@ long dentry_add(struct dentry *dir, const char *name, size_t n, struct inode *i,
 {
 	long error;
 
-	if (!dir->linked && dir->parent != dir) {
+	if (dentry_removed(dir)) {
 		inode_put(i);
 		return -ENOENT;
 	}
@@ -339,6 +339,11 @@ bool dentry_empty(struct dentry *d)
 	return !d->children;
 }
 
+bool dentry_removed(struct dentry *d)
+{
+	return !d->linked && d->parent != d;
+}
+
 bool dentry_within(struct dentry *d, struct dentry *top)
 {
 	while (d != top && d->parent != d)
@@ -380,7 +385,7 @@ long dentry_path(struct dentry *d, struct dentry *root, bool mark, char *buf, si
 	bool named = false;
 
 	prepend(&b, "", 1);
-	if (!d->linked && d->parent != d) {
+	if (dentry_removed(d)) {
 		if (!mark)
 			return -ENOENT;
 		prepend(&b, " (deleted)", 10);

@@ -27,7 +27,8 @@ static void entry_fill(uint8_t *entry, bool old, size_t size, const char *name, 
 	} else {
 		struct linux_dirent64 *e = (void *)entry;
 
-		*e = (struct linux_dirent64){ .ino = ino, .off = next, .length = size, .type = type };
+		*e = (struct linux_dirent64){ .ino = ino, .off = next, .length = size,
+			.type = type };
 		memcpy(e->name, name, n);
 	}
 }
@@ -115,9 +116,7 @@ static long list(int fd, uint64_t buf, uint32_t n, bool old)
 	if (!f)
 		return -EBADF;
 	if (f->ops->list) {
-		bool removed = !f->dentry->linked && f->dentry->parent != f->dentry;
-
-		error = removed ? -ENOENT : f->ops->list(f, &l);
+		error = dentry_removed(f->dentry) ? -ENOENT : f->ops->list(f, &l);
 		if (!error)
 			inode_accessed(f->inode);
 	}

@@ -239,7 +239,8 @@ CALL3(lseek, fd, offset, whence)
 /* ---- from file to file ---- */
 
 /* Copies at most a page; 0 at the end of `in` or when `out` takes no more. */
-static long page_copy_through(struct file *in, uint64_t *in_pos, struct file *out, uint64_t *out_pos,
+static long page_copy_through(struct file *in, uint64_t *in_pos, struct file *out,
+	uint64_t *out_pos,
 	uint8_t *page, size_t n)
 {
 	uint64_t from = *in_pos;

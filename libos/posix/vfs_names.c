@@ -313,6 +313,8 @@ static long rename_lookup(struct rename *r)
 
 	if (error)
 		return error;
+	if (dentry_removed(r->to.dir))
+		return -ENOENT;
 	error = dentry_lookup(r->to.dir, r->to.name, r->to.length, &r->new);
 	if (error && error != -ENOENT)
 		return error;

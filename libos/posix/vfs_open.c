@@ -200,13 +200,15 @@ static long open_nameless(struct walk *w, uint32_t flags, uint32_t mode, struct 
 	if (!error && !s->ops->make)
 		error = -EOPNOTSUPP;
 	if (!error)
-		error = s->ops->make(s, (mode & 07777 & ~current_process()->fs->umask) | S_IFREG, 0, &i);
+		error = s->ops->make(s, (mode & 07777 & ~current_process()->fs->umask) | S_IFREG, 0,
+			&i);
 	if (error)
 		return error;
 	i->nlink = 0;
 	snprintf(name, sizeof name, "/#%lu (deleted)", (unsigned long)i->ino);
 	d = dentry_root(i, name);
-	return d ? file_new(i->fops, d, (flags & ~(uint32_t)O_TMPFILE) | O_LARGEFILE, out) : -ENOMEM;
+	return d ? file_new(i->fops, d, (flags & ~(uint32_t)O_TMPFILE) | O_LARGEFILE,
+		out) : -ENOMEM;
 }
 
 static long open_walked(struct walk *w, uint32_t flags, uint32_t mode, struct file **out)

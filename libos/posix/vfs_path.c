@@ -46,7 +46,7 @@ static struct dentry *root_now(void)
 
 long may_create(struct dentry *dir)
 {
-	if (!dir->linked && dir->parent != dir)
+	if (dentry_removed(dir))
 		return -ENOENT;
 	return inode_permission(dir->inode, MAY_WRITE | MAY_EXEC);
 }

@@ -2,7 +2,7 @@
 
 POSIX_FILES := $(patsubst %,libos/posix/%.c,iter vfs_attr vfs_dentry vfs_dir vfs_init vfs_io vfs_misc \
 	vfs_mount vfs_names vfs_open vfs_path vfs_stat tmpfs cpio fd lock pipe poll epoll eventfd \
-	ldisc tty console stream dev pty proc proc_process proc_system)
+	ldisc ldisc_out tty console stream dev pty proc proc_process proc_system)
 POSIX_HOST := $(call hobj,$(POSIX_FILES) tests/host/posix/shim.c)
 
 HOST_TESTS += $(BUILD)/tests/host-posix

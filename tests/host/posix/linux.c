@@ -123,14 +123,16 @@ static void path_random(char *p)
 struct op {
 	long call;
 	uint64_t arg[6];
-	unsigned fd_mask, buf_mask;	/* which arguments are fds[] indices, which the data buffer */
+	unsigned fd_mask, buf_mask;	/* arguments that are indices of fds[], or the buffer */
 	size_t out;			/* bytes of the buffer to compare */
 };
 
 static void op_describe(const struct op *o, long real, long mine)
 {
-	snprintf(told, sizeof told, "%s(%lx, %lx, %lx, %lx) a='%.60s' b='%.60s': Linux %ld, here %ld",
-		calls[o->call].name, o->arg[0], o->arg[1], o->arg[2], o->arg[3], path_a, path_b, real,
+	snprintf(told, sizeof told,
+		"%s(%lx, %lx, %lx, %lx) a='%.60s' b='%.60s': Linux %ld, here %ld",
+		calls[o->call].name, o->arg[0], o->arg[1], o->arg[2], o->arg[3], path_a, path_b,
+		real,
 		mine);
 }
 
@@ -232,7 +234,8 @@ static void op_stat(struct op o)
 static void op_statx(void)
 {
 	struct linux_statx *r = (void *)buf_real, *m = (void *)buf_mine;
-	struct op o = { .call = STATX, .arg = { AT_FDCWD, U(path_a), chance(50) ? AT_SYMLINK_NOFOLLOW : 0, 0x7ff },
+	struct op o = { .call = STATX, .arg = { AT_FDCWD, U(path_a),
+		chance(50) ? AT_SYMLINK_NOFOLLOW : 0, 0x7ff },
 		.buf_mask = 16 };
 	long real, mine;
 
@@ -273,7 +276,8 @@ static void listing(uint8_t *buf, long n, char *out)
 static void op_list(void)
 {
 	static char real_text[DATA * 2], mine_text[DATA * 2];
-	struct op o = { .call = GETDENTS64, .arg = { fd_any(), 0, DATA }, .fd_mask = 1, .buf_mask = 2 };
+	struct op o = { .call = GETDENTS64, .arg = { fd_any(), 0, DATA }, .fd_mask = 1,
+		.buf_mask = 2 };
 	long real, mine;
 
 	if ((int)o.arg[0] < 0)
@@ -309,7 +313,8 @@ static uint32_t open_flags(void)
 
 static uint64_t offset_random(void)
 {
-	return chance(5) ? (uint64_t)-1 : chance(5) ? random_below(1u << 30) : random_below(3 * DATA);
+	return chance(5) ? (uint64_t)-1 : chance(5) ? random_below(1u << 30) :
+		random_below(3 * DATA);
 }
 
 static void op_open(void)
@@ -318,7 +323,8 @@ static void op_open(void)
 	uint32_t flags = open_flags(), mode = random_below(01000);
 
 	if (dir >= 0)
-		fd_made((struct op){ .call = OPENAT, .arg = { dir, U(path_a), flags, mode }, .fd_mask = 1 });
+		fd_made((struct op){ .call = OPENAT, .arg = { dir, U(path_a), flags, mode },
+			.fd_mask = 1 });
 	else
 		fd_made((struct op){ .call = OPEN, .arg = { U(path_a), flags, mode } });
 }
@@ -367,7 +373,8 @@ static void op_size(int fd)
 		break;
 	default:
 		size = chance(5) ? (uint64_t)-1 : random_below(3 * DATA);
-		RUN_FD(FALLOCATE, fd, modes[with_holes ? 3 : random_below(6)], size, random_below(DATA));
+		RUN_FD(FALLOCATE, fd, modes[with_holes ? 3 : random_below(6)], size,
+			random_below(DATA));
 	}
 }
 
@@ -402,7 +409,8 @@ static void op_make(void)
 		RUN(LINK, U(path_a), U(path_b));
 		break;
 	case 1:
-		RUN(LINKAT, AT_FDCWD, U(path_a), AT_FDCWD, U(path_b), chance(50) ? AT_SYMLINK_FOLLOW : 0);
+		RUN(LINKAT, AT_FDCWD, U(path_a), AT_FDCWD, U(path_b),
+			chance(50) ? AT_SYMLINK_FOLLOW : 0);
 		break;
 	case 2:
 		RUN(SYMLINK, U(path_a), U(path_b));
@@ -440,7 +448,8 @@ static void op_attributes(int fd)
 		RUN(ACCESS, U(path_a), random_below(9));
 		break;
 	case 6:
-		RUN(FACCESSAT2, AT_FDCWD, U(path_a), random_below(8), chance(30) ? AT_SYMLINK_NOFOLLOW :
+		RUN(FACCESSAT2, AT_FDCWD, U(path_a), random_below(8),
+			chance(30) ? AT_SYMLINK_NOFOLLOW :
 			AT_EACCESS);
 		break;
 	default:
@@ -463,14 +472,16 @@ static void op_look(int fd)
 		op_stat((struct op){ .call = FSTAT, .arg = { fd }, .fd_mask = 1, .buf_mask = 2 });
 		break;
 	case 3:
-		op_stat((struct op){ .call = NEWFSTATAT, .arg = { fd, U(path_a), 0, AT_EMPTY_PATH }, .fd_mask = 1,
+		op_stat((struct op){ .call = NEWFSTATAT, .arg = { fd, U(path_a), 0, AT_EMPTY_PATH },
+			.fd_mask = 1,
 			.buf_mask = 4 });
 		break;
 	case 4:
 		op_statx();
 		break;
 	case 5:
-		op_run((struct op){ .call = READLINK, .arg = { U(path_a), 0, n }, .buf_mask = 2, .out = n });
+		op_run((struct op){ .call = READLINK, .arg = { U(path_a), 0, n }, .buf_mask = 2,
+			.out = n });
 		break;
 	default:
 		op_list();
@@ -518,10 +529,12 @@ static void op_descriptor(int fd)
 	case 4:
 		if (moves_pages(fd, other))
 			break;
-		op_run((struct op){ .call = SENDFILE, .arg = { fd, other, 0, random_below(DATA) }, .fd_mask = 3 });
+		op_run((struct op){ .call = SENDFILE, .arg = { fd, other, 0, random_below(DATA) },
+			.fd_mask = 3 });
 		break;
 	default:
-		op_run((struct op){ COPY_FILE_RANGE, { fd, 0, other, 0, random_below(DATA), chance(5) },
+		op_run((struct op){ COPY_FILE_RANGE, { fd, 0, other, 0, random_below(DATA),
+			chance(5) },
 			.fd_mask = 5 });
 	}
 }
@@ -571,6 +584,8 @@ static void text_to(const char *path, const char *text)
 	linux_call(CLOSE, fd, 0, 0, 0, 0, 0);
 }
 
+#define NEW_USER_AND_MOUNTS 0x10020000	/* CLONE_NEWUSER | CLONE_NEWNS */
+
 static char folder[] = "/dev/shm/virtue-XXXXXX";
 
 /* Makes the folder the root of Linux's side; false: we may not. */
@@ -580,7 +595,7 @@ static bool linux_root(void)
 	long uid = linux_call(GETUID, 0, 0, 0, 0, 0, 0);
 
 	if (uid) {
-		if (linux_call(UNSHARE, 0x10020000, 0, 0, 0, 0, 0))	/* user and mount namespaces */
+		if (linux_call(UNSHARE, NEW_USER_AND_MOUNTS, 0, 0, 0, 0, 0))
 			return false;
 		own_ids = true;
 		snprintf(map, sizeof map, "0 %ld 1", uid);
@@ -588,7 +603,8 @@ static bool linux_root(void)
 		text_to("/proc/self/uid_map", map);
 		text_to("/proc/self/gid_map", map);
 	}
-	if (linux_call(CHROOT, U(folder), 0, 0, 0, 0, 0) || linux_call(CHDIR, U("/"), 0, 0, 0, 0, 0))
+	if (linux_call(CHROOT, U(folder), 0, 0, 0, 0, 0) || linux_call(CHDIR, U("/"), 0, 0, 0, 0,
+		0))
 		return false;
 	linux_call(CHMOD, U("/"), 0755, 0, 0, 0, 0);
 	linux_call(UMASK, 022, 0, 0, 0, 0, 0);
@@ -609,7 +625,8 @@ static void linux_clean(const char *path, int depth)
 	char name[600];
 	long fd = linux_call(OPEN, U(path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0, 0, 0), n;
 
-	while (depth < 8 && fd >= 0 && (n = linux_call(GETDENTS64, fd, U(buf[depth]), 4096, 0, 0, 0)) > 0) {
+	while (depth < 8 && fd >= 0 && (n = linux_call(GETDENTS64, fd, U(buf[depth]), 4096, 0, 0,
+		0)) > 0) {
 		for (long at = 0; at < n; ) {
 			struct linux_dirent64 *e = (void *)(buf[depth] + at);
 

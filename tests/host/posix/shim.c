@@ -194,7 +194,8 @@ static void leave(void)
 {
 	struct actor *me = running;
 
-	__sanitizer_start_switch_fiber(me->live ? &me->fake : NULL, scheduler.bottom, scheduler.size);
+	__sanitizer_start_switch_fiber(me->live ? &me->fake : NULL, scheduler.bottom,
+		scheduler.size);
 	stack_switch(&me->sp, scheduler.sp);
 	__sanitizer_finish_switch_fiber(me->fake, &scheduler.bottom, &scheduler.size);
 }
@@ -255,13 +256,15 @@ static void rouse(struct actor *a, int why)
 void wake_all(struct waitq *q)
 {
 	while (q->head)
-		rouse((struct actor *)((char *)q->head->thread - offsetof(struct actor, thread)), 0);
+		rouse((struct actor *)((char *)q->head->thread - offsetof(struct actor, thread)),
+			0);
 }
 
 void wake_one(struct waitq *q)
 {
 	if (q->head)
-		rouse((struct actor *)((char *)q->head->thread - offsetof(struct actor, thread)), 0);
+		rouse((struct actor *)((char *)q->head->thread - offsetof(struct actor, thread)),
+			0);
 }
 
 static void actor_main(void)
@@ -377,9 +380,12 @@ static size_t fill(char *buf, size_t n, const char *text, size_t length)
 	return smaller(n, length);
 }
 
-size_t process_cmdline(struct process *p, char *buf, size_t n) { (void)p; return fill(buf, n, "a\0b", 4); }
-size_t process_environ(struct process *p, char *buf, size_t n) { (void)p; return fill(buf, n, "A=1", 4); }
-size_t process_maps(struct process *p, char *buf, size_t n) { (void)p; memset(buf, 'm', n < 9000 ? n : 9000); return n < 9000 ? n : 9000; }
+size_t process_cmdline(struct process *p, char *buf, size_t n) { (void)p; return fill(buf, n,
+	"a\0b", 4); }
+size_t process_environ(struct process *p, char *buf, size_t n) { (void)p; return fill(buf, n, "A=1",
+	4); }
+size_t process_maps(struct process *p, char *buf, size_t n) { (void)p; memset(buf, 'm',
+	n < 9000 ? n : 9000); return n < 9000 ? n : 9000; }
 void process_memory(struct process *p, uint64_t *v, uint64_t *r) { (void)p; *v = 81920; *r = 8192; }
 struct file *process_exe(struct process *p) { (void)p; return NULL; }
 uint64_t cpu_busy_ns(void) { return 5000000000ull; }

@@ -20,7 +20,8 @@ struct test {
 	struct test *next;
 };
 void test_add(struct test *t);
-bool test_run(struct test *t);		/* in a process of its own, on a fresh tree; tells how it went */
+/* In a process of its own, on a fresh tree; tells how it went. */
+bool test_run(struct test *t);
 
 #define TEST(id) \
 	static void test_##id(void); \

@@ -14,12 +14,15 @@ static void put(const void *bytes, size_t n)
 		archive[length++] = 0;
 }
 
-static void entry_raw(unsigned ino, unsigned mode, unsigned nlink, const char *name, const void *data,
+static void entry_raw(unsigned ino, unsigned mode, unsigned nlink, const char *name,
+	const void *data,
 	size_t size)
 {
 	char head[111 + 300];
-	int n = snprintf(head, sizeof head, "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x%s",
-		ino, mode, 7u, 8u, nlink, 1000000u, size, 0u, 0u, 1u, 3u, strlen(name) + 1, 0u, name);
+	int n = snprintf(head, sizeof head,
+		"070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x%s",
+		ino, mode, 7u, 8u, nlink, 1000000u, size, 0u, 0u, 1u, 3u, strlen(name) + 1, 0u,
+		name);
 
 	put(head, n + 1);
 	put(data, size);
@@ -70,9 +73,11 @@ TEST(cpio_good)
 	st = stat_of("/dir/file");
 	CHECK(st.mode == (S_IFREG | 04755) && st.uid == 7 && st.gid == 8 && st.mtime.sec == 1000000,
 		"%o %u %u", st.mode, st.uid, st.gid);
-	CHECK(stat_of("/dir").mode == (S_IFDIR | 0750) && stat_of("/dir").mtime.sec == 1000000, "dir");
+	CHECK(stat_of("/dir").mode == (S_IFDIR | 0750) && stat_of("/dir").mtime.sec == 1000000,
+		"dir");
 	TEXT_IS(read_file("/hard1"), "linked");
-	CHECK(stat_of("/hard1").nlink == 2 && stat_of("/hard1").ino == stat_of("/hard2").ino, "hard");
+	CHECK(stat_of("/hard1").nlink == 2 && stat_of("/hard1").ino == stat_of("/hard2").ino,
+		"hard");
 	IS(stat_of("/dir/null").rdev, MAKEDEV(1, 3));
 	TEXT_IS(read_file("/new/folders/x"), "y");
 }
@@ -121,7 +126,8 @@ static void damage(void)
 	static const char hex[] = "0123456789abcdefFg-\377";
 
 	for (unsigned k = 1 + random_below(4); k; k--)
-		archive[random_below(length)] = random_below(3) ? (uint8_t)hex[random_below(20)] : (uint8_t)random_below(256);
+		archive[random_below(length)] = random_below(3) ? (uint8_t)hex[random_below(20)] :
+			(uint8_t)random_below(256);
 	if (random_below(4) == 0)
 		length = random_below(length);
 }
@@ -144,7 +150,8 @@ TEST(cpio_damaged)
 		unpack();
 		fs->root = root;
 		IS(SYS(umount2, "/x", 0), 0);
-		CHECK(pages_used() == pages && objects_used() == objects, "round %d: %zu pages, %zu objects",
+		CHECK(pages_used() == pages && objects_used() == objects,
+			"round %d: %zu pages, %zu objects",
 			round, pages_used() - pages, objects_used() - objects);
 	}
 }

@@ -1,4 +1,4 @@
-/* Files and names: what the comparison with Linux (test_linux.c) can't see or aims at too seldom. */
+/* Files and names: what the comparison with Linux (linux.c) can't see or aims at too seldom. */
 #include "tests/host/posix/shim.h"
 
 static struct linux_stat stat_of(const char *path)

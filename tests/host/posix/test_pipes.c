@@ -108,7 +108,8 @@ TEST(pipe_capacity)
 	IS(SYS(fcntl, ends[0], F_GETPIPE_SZ), 65536);
 	IS(SYS(fcntl, ends[0], F_SETPIPE_SZ, 4096), -EBUSY);
 	IS(SYS(fcntl, ends[0], F_SETPIPE_SZ, 100000), 131072);
-	IS(SYS(write, ends[1], got, 70000), 65536 + 70000 % 4096);	/* the rest fits behind "xy" */
+	/* What doesn't make a page fits behind "xy". */
+	IS(SYS(write, ends[1], got, 70000), 65536 + 70000 % 4096);
 	IS(SYS(read, ends[0], got, 70000), 70000);
 	IS(SYS(lseek, ends[0], 0, SEEK_CUR), -ESPIPE);
 	IS(SYS(read, ends[1], got, 1), -EBADF);
@@ -303,7 +304,8 @@ TEST(epoll_level_and_edge)
 	IS(epoll_one(ep, 0), 0);
 	watch(ep, EPOLL_CTL_DEL, ends[0], 0, 0);
 	watch(ep, EPOLL_CTL_DEL, ends[0], 0, -ENOENT);
-	IS(SYS(epoll_ctl, ep, EPOLL_CTL_ADD, open_path("/f", O_CREAT | O_RDWR, 0600), &event), -EPERM);
+	IS(SYS(epoll_ctl, ep, EPOLL_CTL_ADD, open_path("/f", O_CREAT | O_RDWR, 0600), &event),
+		-EPERM);
 	IS(SYS(epoll_ctl, ep, EPOLL_CTL_ADD, ep, &event), -EINVAL);
 	IS(SYS(epoll_wait, ends[0], &event, 1, 0), -EINVAL);
 }

@@ -23,7 +23,8 @@ TEST(proc_texts)
 		read_file("/proc/meminfo"));
 	TEXT_IS(read_file("/proc/sys/kernel/hostname"), "host\n");
 	IS(strlen(read_file("/proc/self/maps")), 9000);
-	CHECK(!strncmp(read_file("/proc/mounts"), "rootfs / rootfs rw 0 0\nproc /proc proc ", 38), "%s",
+	CHECK(!strncmp(read_file("/proc/mounts"), "rootfs / rootfs rw 0 0\nproc /proc proc ", 38),
+		"%s",
 		read_file("/proc/mounts"));
 	CHECK(strstr(read_file("/proc/cpuinfo"), "processor\t: 1\n"), "cpuinfo");
 }
@@ -78,7 +79,8 @@ TEST(proc_lists)
 	while ((n = SYS(getdents64, fd, buf, 100)) > 0)
 		for (long at = 0; at < n; at += ((struct linux_dirent64 *)(buf + at))->length)
 			strcat(strcat(names, ((struct linux_dirent64 *)(buf + at))->name), " ");
-	TEXT_IS(names, ". .. sys stat swaps mounts uptime cmdline cpuinfo loadavg meminfo modules version "
+	TEXT_IS(names,
+		". .. sys stat swaps mounts uptime cmdline cpuinfo loadavg meminfo modules version "
 		"filesystems self thread-self 1 ");
 }
 

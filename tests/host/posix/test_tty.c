@@ -1,4 +1,4 @@
-/* Terminals: the line discipline by what is typed, shown and read; job control; the run protocol. */
+/* Terminals: the line discipline by what is typed, shown and read; job control; the protocol. */
 #include "libos/posix/tty.h"
 #include "tests/host/posix/shim.h"
 
@@ -412,7 +412,8 @@ TEST(stream_input_waits_for_the_reader)
 
 TEST(stream_report)
 {
-	const char *want = "S\1\0\7G\14\0\0\0\0\0\11\0\0\0\0\0\0\0D\11\000123456789K\4\0\x26\x39\xf4\xcb"
+	const char *want = "S\1\0\7G\14\0\0\0\0\0\11\0\0\0\0\0\0\0D\11\000123456789"
+		"K\4\0\x26\x39\xf4\xcb"
 		"G\14\0\1\0\2\0\0\0\0\0\0\0\0\0K\4\0\0\0\0\0B\0\0";
 
 	IS(SYS(mkdir, "/run", 0755), 0);
