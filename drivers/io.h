@@ -1,4 +1,4 @@
-/* Port input and output, one byte. */
+/* Port input and output. */
 #ifndef DRIVERS_IO_H
 #define DRIVERS_IO_H
 
@@ -8,6 +8,12 @@ static inline uint8_t inb(uint16_t port)
 {
 	uint8_t v;
 	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
+}
+static inline uint16_t inw(uint16_t port)
+{
+	uint16_t v;
+	__asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
 	return v;
 }
 static inline void outb(uint16_t port, uint8_t v)

@@ -237,7 +237,6 @@ _Static_assert(sizeof(struct exo_resume) == 72, "nine words");
  * cs: 0x23 0x33 0xe023 0xe033; ss: 0x2b 0xe02b.  TLS descriptors 12-14
  * (0x63 0x6b 0x73) and 15 (0x7b) may be set by segment_set. */
 #define EXO_CS64	0x33
-#define EXO_CS32	0x23
 #define EXO_SS		0x2b
 
 /* context_ctl operations. */
@@ -436,6 +435,5 @@ _Static_assert(sizeof(struct exo_start) <= 4096, "start page");
 #define EXO_FEATURE_SMEP	8u
 #define EXO_FEATURE_UMIP	16u
 #define EXO_FEATURE_NX		32u
-#define EXO_FEATURE_X2APIC	64u
 
 #endif

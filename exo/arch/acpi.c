@@ -5,11 +5,10 @@
  * is named.  Nothing here interprets AML, but for finding the package _S5_.
  */
 #include "exo/arch/machine.h"
+#include "drivers/acpi_pm.h"
 
 #define TABLE_MAX	0x1000000u
 #define SLP_EN		0x2000u
-#define SCI_EN		1u
-#define ENABLE_TRIES	100000u
 
 struct header {
 	char signature[4];
@@ -77,7 +76,7 @@ static const struct header *root_table(void)
 
 /* ---- MADT --------------------------------------------------------------------- */
 
-enum { MADT_LAPIC, MADT_IOAPIC, MADT_OVERRIDE, MADT_X2APIC = 9 };
+enum { MADT_LAPIC, MADT_IOAPIC, MADT_OVERRIDE };
 #define MADT_ENTRIES	44u
 
 static void add_cpu(uint32_t id, uint32_t flags)
@@ -87,7 +86,7 @@ static void add_cpu(uint32_t id, uint32_t flags)
 	for (unsigned i = 1; i < acpi.cpus; i++)
 		if (acpi.cpu[i] == id)
 			return;
-	if (acpi.cpus == CPUS_MAX || (id > 0xff && !cpu_has_x2apic))
+	if (acpi.cpus == CPUS_MAX)
 		log_print("ACPI: the CPU with APIC id %u is not used\n", id);
 	else
 		acpi.cpu[acpi.cpus++] = id;
@@ -109,16 +108,13 @@ static void add_override(unsigned irq, uint32_t gsi, uint16_t flags)
 static void read_madt_entry(const uint8_t *e, unsigned length)
 {
 	static const uint8_t lengths[] = {
-		[MADT_LAPIC] = 8, [MADT_IOAPIC] = 12, [MADT_OVERRIDE] = 10, [MADT_X2APIC] = 16,
+		[MADT_LAPIC] = 8, [MADT_IOAPIC] = 12, [MADT_OVERRIDE] = 10,
 	};
 	if (e[0] >= sizeof lengths || length < lengths[e[0]])
 		return;
 	switch (e[0]) {
 	case MADT_LAPIC:
 		add_cpu(e[3], FIELD(uint32_t, e, 4));
-		break;
-	case MADT_X2APIC:
-		add_cpu(FIELD(uint32_t, e, 4), FIELD(uint32_t, e, 8));
 		break;
 	case MADT_IOAPIC:
 		add_ioapic(FIELD(uint32_t, e, 4), FIELD(uint32_t, e, 8));
@@ -164,25 +160,6 @@ static void find_s5(const struct header *dsdt)
 	}
 }
 
-static uint16_t inw(uint16_t port)
-{
-	uint16_t v;
-	__asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-
-/* Until ACPI is enabled the power registers belong to the firmware. */
-static void acpi_enable(uint32_t smi_port, uint8_t command)
-{
-	if (!acpi.pm1a || !smi_port || !command || inw(acpi.pm1a) & SCI_EN)
-		return;
-	outb(smi_port, command);
-	for (unsigned i = 0; i < ENABLE_TRIES; i++)
-		if (inw(acpi.pm1a) & SCI_EN)
-			return;
-	log_print("ACPI: the firmware does not hand over power management\n");
-}
-
 static void read_fadt(const struct header *h)
 {
 	if (h->length < 116)
@@ -193,7 +170,8 @@ static void read_fadt(const struct header *h)
 	if (FIELD(uint32_t, h, 64) > 0xfffe)
 		return;
 	acpi.pm1a = FIELD(uint32_t, h, 64);
-	acpi_enable(FIELD(uint32_t, h, 48), FIELD(uint8_t, h, 52));
+	if (acpi.pm1a && !acpi_pm_take(acpi.pm1a, FIELD(uint32_t, h, 48), FIELD(uint8_t, h, 52)))
+		log_print("ACPI: the firmware does not hand over power management\n");
 	const struct header *d = table_at(dsdt, "DSDT");
 	if (d)
 		find_s5(d);
@@ -204,8 +182,6 @@ void acpi_init(void)
 	for (unsigned i = 0; i < 16; i++)
 		acpi.irq[i] = (struct acpi_irq){ .gsi = i };
 	acpi.cpu[0] = cpuid(1, 0).b >> 24;
-	if (cpu_has_x2apic)
-		acpi.cpu[0] = cpuid(0xb, 0).d;
 	const struct header *root = root_table(), *h;
 	if (!root) {
 		log_print("ACPI: no tables: one CPU, no power-off\n");

@@ -85,7 +85,7 @@ boot_high:
 	xor %eax, %eax
 	mov %eax, %fs
 	mov %eax, %gs
-	lea boot_gdtr_high(%rip), %rax
+	lea boot_gdtr(%rip), %rax
 	lgdt (%rax)
 	lea boot_stack + BOOT_STACK_SIZE(%rip), %rsp
 	mov %ebp, %edi
@@ -175,13 +175,7 @@ no_long_mode_text:
 	.balign 8
 boot_gdt:
 	.quad 0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff
-	.short 0
-boot_gdtr:
-	.short 31
-	.long PHYS(boot_gdt)
-	.balign 4
-	.short 0
-boot_gdtr_high:
+boot_gdtr:				/* 32-bit code loads the low half, its physical address */
 	.short 31
 	.quad boot_gdt
 

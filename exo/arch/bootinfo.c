@@ -35,19 +35,14 @@ static void ranges_drop(struct ranges *r, unsigned i)
 void ranges_remove(struct ranges *r, uint64_t base, uint64_t end)
 {
 	for (unsigned i = 0; i < r->count; i++) {
-		struct range *x = &r->at[i];
-		if (base >= x->end || end <= x->base)
+		struct range x = r->at[i];
+		if (base >= x.end || end <= x.base)
 			continue;
-		if (base > x->base && end < x->end) {
-			ranges_insert(r, i + 1, end, x->end);
-			x->end = base;
-		} else if (base > x->base) {
-			x->end = base;
-		} else if (end < x->end) {
-			x->base = end;
-		} else {
-			ranges_drop(r, i--);
-		}
+		ranges_drop(r, i--);
+		if (x.base < base)
+			ranges_insert(r, ++i, x.base, base);
+		if (end < x.end)
+			ranges_insert(r, ++i, end, x.end);
 	}
 }
 

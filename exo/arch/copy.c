@@ -132,7 +132,6 @@ USED void *memcpy(void *to, const void *from, size_t n);
 USED void *memmove(void *to, const void *from, size_t n);
 USED void *memset(void *to, int c, size_t n);
 USED int memcmp(const void *a, const void *b, size_t n);
-USED int __popcountdi2(int64_t v);
 
 void *memcpy(void *to, const void *from, size_t n)
 {
@@ -165,12 +164,4 @@ int memcmp(const void *a, const void *b, size_t n)
 		if (x[i] != y[i])
 			return x[i] - y[i];
 	return 0;
-}
-
-int __popcountdi2(int64_t v)
-{
-	int n = 0;
-	for (uint64_t u = v; u; u &= u - 1)
-		n++;
-	return n;
 }

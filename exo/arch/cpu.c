@@ -20,7 +20,7 @@ static const unsigned ist_pages[] = { 5, 7, 9, 10 };		/* IST 1-4 */
 static const unsigned ist_vectors[] = { 2, 18, 8, 1 };
 _Static_assert(sizeof(struct cpu_arch) <= CPU_PAGES * PAGE, "struct cpu_arch fits its pages");
 
-bool cpu_has_x2apic, cpu_has_tsc_deadline;
+bool cpu_has_tsc_deadline;
 static bool has_smap;
 uint64_t cpu_cr4, cpu_features_abi;
 uint64_t arch_pte_reserved;
@@ -69,7 +69,6 @@ static const struct feature features[] = {
 	{ "UMIP", 7, 'c', 2, false, CR4_UMIP, EXO_FEATURE_UMIP, NULL },
 	{ "FSGSBASE", 7, 'b', 0, false, CR4_FSGSBASE, EXO_FEATURE_FSGSBASE, NULL },
 	{ "PKU", 7, 'c', 3, false, CR4_PKE, EXO_FEATURE_PKU, NULL },
-	{ "x2APIC", 1, 'c', 21, false, 0, EXO_FEATURE_X2APIC, &cpu_has_x2apic },
 	{ "TSC-deadline", 1, 'c', 24, false, 0, 0, &cpu_has_tsc_deadline },
 };
 #define FEATURES (sizeof features / sizeof features[0])
@@ -114,30 +113,21 @@ static bool rdcl_safe(void)
 	return cpuid_bits(7, 'd') >> 29 & 1 && rdmsr(0x10a) & 1;
 }
 
-static void print_features(const char *title, bool present)
-{
-	log_print("%s", title);
-	for (const struct feature *f = features; f < features + FEATURES; f++)
-		if (have(f) == present)
-			log_print(" %s", f->name);
-	log_print("\n");
-}
-
 void cpu_features(void)
 {
 	cpu_cr4 = CR4_BASE;
-	print_features("cpu: has", true);
-	print_features("cpu: lacks", false);
+	log_print("cpu:");
 	for (const struct feature *f = features; f < features + FEATURES; f++) {
-		if (!have(f) && f->demanded)
-			panic("this CPU lacks %s, without which Virtue cannot run", f->name);
-		if (!have(f))
-			continue;
-		cpu_cr4 |= f->cr4;
-		cpu_features_abi |= f->abi;
+		bool has = have(f);
+		log_print(" %s%s", has ? "" : "no-", f->name);
+		if (!has && f->demanded)
+			panic("without %s Virtue cannot run", f->name);
 		if (f->flag)
-			*f->flag = true;
+			*f->flag = has;
+		cpu_cr4 |= has ? f->cr4 : 0;
+		cpu_features_abi |= has ? f->abi : 0;
 	}
+	log_print("\n");
 	if (has_smap)
 		smap_patch();
 	unsigned wide = 36;

@@ -166,27 +166,21 @@ static void cr3_load(struct cpu *c, uint64_t pfn)
 }
 
 /* The claim makes the check safe without the lock: see root_loadable. */
-static bool root_load(struct cpu *c, const struct domain *d, uint32_t pfn)
-{
-	if (c->root == pfn && pfn)
-		return true;
-	c->root_claim = pfn;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!root_loadable(d, pfn)) {
-		c->root_claim = c->root;
-		return false;
-	}
-	cr3_load(c, pfn);
-	c->root = pfn;
-	trace(EXO_TR_SWITCH, 0, pfn, 0);
-	return true;
-}
-
 bool arch_root_load(struct context *x)
 {
 	struct cpu *c = this_cpu();
-	if (!root_load(c, domain_at(x->domain), x->in_user ? x->root_u : x->root_k))
-		return false;
+	uint32_t pfn = x->in_user ? x->root_u : x->root_k;
+	if (c->root != pfn || !pfn) {
+		c->root_claim = pfn;
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		if (!root_loadable(domain_at(x->domain), pfn)) {
+			c->root_claim = c->root;
+			return false;
+		}
+		cr3_load(c, pfn);
+		c->root = pfn;
+		trace(EXO_TR_SWITCH, 0, pfn, 0);
+	}
 	c->route_lo = x->in_user ? 0 : x->route_lo;
 	c->route_hi = x->in_user ? 0 : x->route_hi;
 	return true;

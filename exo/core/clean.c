@@ -8,16 +8,18 @@
 
 #define WORDS	(TABLE_ENTRIES / 64)
 
-static void entry_clean(uint64_t *e, unsigned index, uint64_t bits, uint64_t map[2 * WORDS])
+/* Did it have any of the bits? */
+static bool entry_clean(uint64_t *e, unsigned index, uint64_t bits, uint64_t map[2 * WORDS])
 {
 	uint64_t old = pte_read(e);
 
 	if (!(old & EXO_PTE_P) || !(old & bits))
-		return;
+		return false;
 	while (!pte_compare_set(e, &old, old & ~bits))
 		;	/* the hardware sets at most two bits more */
 	map[index / 64] |= (uint64_t)((old & bits & EXO_PTE_A) != 0) << index % 64;
 	map[WORDS + index / 64] |= (uint64_t)((old & bits & EXO_PTE_D) != 0) << index % 64;
+	return true;
 }
 
 uint64_t call_pt_clean(struct call *c)
@@ -42,10 +44,8 @@ uint64_t call_pt_clean(struct call *c)
 	bits |= c->r9 & EXO_CLEAN_A ? EXO_PTE_A : 0;
 	bits |= c->r9 & EXO_CLEAN_D ? EXO_PTE_D : 0;
 	for (uint64_t i = first; i < first + n; i++)
-		entry_clean((uint64_t *)pfn_to_virt(pfn) + i, i, bits, map);
+		found += entry_clean((uint64_t *)pfn_to_virt(pfn) + i, i, bits, map);
 	flush_do(d, EXO_FLUSH_ALL, 0, 0);
-	for (unsigned i = 0; i < WORDS; i++)
-		found += __builtin_popcountl(map[i] | map[WORDS + i]);
 	c->rdx = found;
 	return user_write(c->r8, map, sizeof map) ? EXO_OK : FAIL(FAULT, 5);
 }

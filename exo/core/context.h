@@ -4,6 +4,29 @@
 
 #include "core.h"
 
+/* ---- rings: circular lists of what lies in objects, by name ----------------- */
+
+struct link { uint32_t next, prev; };
+typedef struct link *link_fn(uint32_t name);
+
+/* To the back.  *head is 0 when it is empty. */
+static inline void ring_add(uint32_t *head, uint32_t name, link_fn *at)
+{
+	uint32_t first = *head ? *head : name, last = *head ? at(first)->prev : name;
+	*at(name) = (struct link){ .next = first, .prev = last };
+	at(last)->next = at(first)->prev = name;
+	*head = first;
+}
+
+static inline void ring_remove(uint32_t *head, uint32_t name, link_fn *at)
+{
+	struct link l = *at(name);
+	at(l.prev)->next = l.next;
+	at(l.next)->prev = l.prev;
+	if (*head == name)
+		*head = l.next == name ? 0 : l.next;
+}
+
 /* ---- timers (timer.c): a hierarchical wheel, its links inside the contexts -- */
 
 #define WHEEL_LEVELS	7
@@ -15,7 +38,7 @@
 #define TIMER_WAIT	1	/* wait's deadline */
 struct timer {
 	uint64_t when;		/* ns; 0 = not set */
-	uint32_t next, prev;	/* names of timers in the same slot (circular) */
+	struct link link;	/* timers in the same slot */
 	uint16_t slot;		/* level * 64 + index + 1, 0 = not queued */
 	uint16_t cpu;		/* whose wheel */
 };
@@ -82,7 +105,7 @@ struct context {
 	uint64_t wake_status, wake_value;
 	bool fatal;			/* an upcall could not be delivered: to be killed */
 	uint64_t fatal_addr, fatal_vector, fatal_error;
-	uint32_t ready_next, ready_prev;	/* ready ring of its home CPU */
+	struct link ready;		/* ready ring of its home CPU */
 	uint32_t sibling_next, sibling_prev;	/* the domain's contexts */
 	uint32_t slices;		/* bound to it */
 	uint32_t cap;			/* slot of its first capability (cap.c keeps it) */

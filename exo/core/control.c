@@ -1,19 +1,15 @@
 /* context_ctl and segment_set: what the holder of a context may change about it. */
 #include "context.h"
 
-static bool user_half_ok(uint64_t lo, uint64_t hi)
-{
-	return lo <= hi && user_range_ok(lo, hi - lo + 1);
-}
-
 static bool is_here(const struct context *x) { return x == this_cpu()->current; }
+static bool is_elsewhere(const struct context *x) { return x->running && !is_here(x); }
 
 static uint64_t set_roots(struct context *x, uint64_t k)
 {
 	struct domain *d = domain_at(x->domain);
 	if (!root_loadable(d, k))
 		return FAIL(TYPE, 3);
-	if (x->running && !is_here(x))
+	if (is_elsewhere(x))
 		return FAIL(STATE, 1);
 	x->root_k = k;
 	x->root_u = frame_table[k].writable;
@@ -24,9 +20,9 @@ static uint64_t set_roots(struct context *x, uint64_t k)
 
 static uint64_t set_route(struct context *x, uint64_t lo, uint64_t hi)
 {
-	if (!user_half_ok(lo, hi))
+	if (lo > hi || !user_range_ok(lo, hi - lo + 1))
 		return FAIL(ARG, 3);
-	if (x->running && !is_here(x))
+	if (is_elsewhere(x))
 		return FAIL(STATE, 1);
 	x->route_lo = lo;
 	x->route_hi = hi;
@@ -40,7 +36,7 @@ static uint64_t set_route(struct context *x, uint64_t lo, uint64_t hi)
 static uint64_t set_mask_at(struct context *x, uint64_t pfn, uint64_t offset)
 {
 	uint64_t status;
-	if (x->running && !is_here(x))
+	if (is_elsewhere(x))
 		return FAIL(STATE, 1);
 	if (!pfn) {
 		pfn = x->control;
@@ -94,7 +90,7 @@ static uint64_t stop(struct context *x)
 {
 	context_stop(x, EXO_EVENT);
 	x->held = 0;
-	return x->running && !is_here(x) ? EXO_AGAIN : EXO_OK;
+	return is_elsewhere(x) ? EXO_AGAIN : EXO_OK;
 }
 
 uint64_t call_context_ctl(struct call *c)

@@ -13,37 +13,20 @@
 
 /* ---- the ready ring ---------------------------------------------------------- */
 
+static struct link *ready_link(uint32_t id) { return &context_at(id)->ready; }
+
 static void enqueue(struct context *x)
 {
-	struct cpu *c = cpu_at(x->home);
-	if (x->queued)
-		return;
-	if (c->ready) {
-		struct context *head = context_at(c->ready), *tail = context_at(head->ready_prev);
-		x->ready_next = head->id;
-		x->ready_prev = tail->id;
-		tail->ready_next = x->id;
-		head->ready_prev = x->id;
-	} else {
-		c->ready = x->ready_next = x->ready_prev = x->id;
-	}
+	if (!x->queued)
+		ring_add(&cpu_at(x->home)->ready, x->id, ready_link);
 	x->queued = 1;
 }
 
 static void dequeue(struct context *x)
 {
-	struct cpu *c = cpu_at(x->home);
-	if (!x->queued)
-		return;
+	if (x->queued)
+		ring_remove(&cpu_at(x->home)->ready, x->id, ready_link);
 	x->queued = 0;
-	if (x->ready_next == x->id) {
-		c->ready = 0;
-		return;
-	}
-	context_at(x->ready_prev)->ready_next = x->ready_next;
-	context_at(x->ready_next)->ready_prev = x->ready_prev;
-	if (c->ready == x->id)
-		c->ready = x->ready_next;
 }
 
 /* A CPU has to look again if it idles or if its present slot belongs to x. */

@@ -26,22 +26,14 @@ static unsigned slot_of(const struct wheel *w, uint64_t when)
 	return (WHEEL_LEVELS - 1) * WHEEL_SLOTS + (((w->now >> shift) - 1) & (WHEEL_SLOTS - 1));
 }
 
+static struct link *timer_link(uint32_t name) { return &timer_at(name)->link; }
+
 static void insert(struct wheel *w, unsigned cpu, uint32_t name)
 {
 	struct timer *t = timer_at(name);
 	unsigned slot = slot_of(w, t->when > w->now ? t->when : w->now);
-	uint32_t head = w->head[slot];
-	if (head) {
-		struct timer *first = timer_at(head), *last = timer_at(first->prev);
-		t->next = head;
-		t->prev = first->prev;
-		last->next = name;
-		first->prev = name;
-	} else {
-		t->next = t->prev = name;
-		w->head[slot] = name;
-		w->used[slot / WHEEL_SLOTS] |= 1ul << slot % WHEEL_SLOTS;
-	}
+	ring_add(&w->head[slot], name, timer_link);
+	w->used[slot / WHEEL_SLOTS] |= 1ul << slot % WHEEL_SLOTS;
 	t->slot = slot + 1;
 	t->cpu = cpu;
 }
@@ -50,15 +42,9 @@ static void take_out(struct wheel *w, uint32_t name)
 {
 	struct timer *t = timer_at(name);
 	unsigned slot = t->slot - 1;
-	if (t->next == name) {
-		w->head[slot] = 0;
+	ring_remove(&w->head[slot], name, timer_link);
+	if (!w->head[slot])
 		w->used[slot / WHEEL_SLOTS] &= ~(1ul << slot % WHEEL_SLOTS);
-	} else {
-		timer_at(t->prev)->next = t->next;
-		timer_at(t->next)->prev = t->prev;
-		if (w->head[slot] == name)
-			w->head[slot] = t->next;
-	}
 	t->slot = 0;
 }
 
@@ -109,7 +95,7 @@ uint64_t timer_next(const struct wheel *w)
 		struct timer *t = timer_at(name);
 		if (t->when < best)
 			best = t->when;
-		name = t->next;
+		name = t->link.next;
 		if (name == w->head[slot])
 			return best;
 	}
@@ -148,7 +134,7 @@ void timer_run(struct wheel *w, uint64_t now)
 		if (slot < WHEEL_SLOTS) {
 			uint32_t first = name;
 			unsigned looked = 0;
-			while (timer_at(name)->when > now && (name = timer_at(name)->next) != first &&
+			while (timer_at(name)->when > now && (name = timer_at(name)->link.next) != first &&
 			       ++looked < RUN_MAX)
 				;
 			if (timer_at(name)->when > now)
