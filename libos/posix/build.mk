@@ -7,3 +7,10 @@ IMAGES += $(BUILD)/posix.elf
 $(BUILD)/posix.elf: $(POSIX_OBJS) $(LIBCOMMON) $(APP_LD)
 	$(call say,LD)
 	$(call link_app,0xffff840000000000)
+
+# strace, for the session (apps/strace).
+$(BUILD)/strace: apps/strace/strace.c
+	$(call say,MUSL)
+	@mkdir -p $(@D)
+	$(Q)musl-gcc -static -O2 -g -std=gnu17 -Wall -Wextra -Werror -o $@ $<
+ROOTFS += bin/strace=$(BUILD)/strace

@@ -1,6 +1,7 @@
-/* Timers that send signals: alarm, setitimer(ITIMER_REAL), and POSIX timers.
+/* Timers that send signals: alarm, setitimer, and POSIX timers.
  *
- * Timers of CPU time are not offered: their creation fails.
+ * ITIMER_VIRTUAL and ITIMER_PROF both count all CPU time of the process.  POSIX timers of CPU
+ * clocks are not offered: their creation fails.
  */
 #include "libos/posix/signal.h"
 #include "libos/posix/syscall.h"
@@ -46,6 +47,52 @@ static void real_set(struct task *t, uint64_t value, uint64_t interval)
 		timer_add(&t->real.t, time_now() + value);
 }
 
+/* ---- timers of CPU time ------------------------------------------------------------------------ */
+
+static void cpu_next_set(struct task *t)
+{
+	t->cpu_next = FOREVER;
+	for (unsigned i = 0; i < 2; i++)
+		if (t->cpu_timer[i].when && t->cpu_timer[i].when < t->cpu_next)
+			t->cpu_next = t->cpu_timer[i].when;
+	work_set(this_thread(), WORK_SCHED);
+}
+
+uint64_t cpu_timers_left(struct task *t)
+{
+	uint64_t now = task_time(t);
+	return t->cpu_next > now ? t->cpu_next - now : 0;
+}
+
+void cpu_timers_check(struct task *t)
+{
+	static const int signals[2] = { SIG_VTALRM, SIG_PROF };
+	uint64_t now = task_time(t);
+	for (unsigned i = 0; i < 2; i++) {
+		if (!t->cpu_timer[i].when || t->cpu_timer[i].when > now)
+			continue;
+		t->cpu_timer[i].when = t->cpu_timer[i].interval ? now + t->cpu_timer[i].interval : 0;
+		signal_send(t, &(struct siginfo){ .signo = signals[i], .code = SI_KERNEL });
+	}
+	cpu_next_set(t);
+}
+
+static struct itimerval cpu_state(struct task *t, unsigned i)
+{
+	uint64_t now = task_time(t), when = t->cpu_timer[i].when;
+	return (struct itimerval){ .interval = val(t->cpu_timer[i].interval),
+		.value = when ? val(when > now ? when - now : 1000) : (struct timeval){ 0, 0 } };
+}
+
+static void cpu_set(struct task *t, unsigned i, uint64_t value, uint64_t interval)
+{
+	t->cpu_timer[i].when = value ? task_time(t) + value : 0;
+	t->cpu_timer[i].interval = interval;
+	cpu_next_set(t);
+}
+
+/* ---- calls ------------------------------------------------------------------------------------- */
+
 static bool bad(struct timeval v)
 {
 	return v.sec < 0 || v.sec > 1000000000000 || (uint64_t)v.usec >= 1000000;
@@ -53,26 +100,28 @@ static bool bad(struct timeval v)
 
 CALL3(setitimer, which, from, to)
 {
-	struct itimerval new = { 0 }, old = real_state(this_task());
+	struct task *t = this_task();
+	struct itimerval new = { 0 }, old;
 	if (which > ITIMER_PROF)
 		return -EINVAL;
+	old = which == ITIMER_REAL ? real_state(t) : cpu_state(t, (unsigned)which - 1);
 	if (from && copy_from_user(&new, from, sizeof new))
 		return -EFAULT;
 	if (bad(new.interval) || bad(new.value))
 		return -EINVAL;
-	if (which != ITIMER_REAL)
-		return ns_of(new.value) ? -ENOTSUP : 0;
-	real_set(this_task(), ns_of(new.value), ns_of(new.interval));
+	if (which == ITIMER_REAL)
+		real_set(t, ns_of(new.value), ns_of(new.interval));
+	else
+		cpu_set(t, (unsigned)which - 1, ns_of(new.value), ns_of(new.interval));
 	return to ? copy_to_user(to, &old, sizeof old) : 0;
 }
 
 CALL2(getitimer, which, to)
 {
-	struct itimerval v = { 0 };
+	struct itimerval v;
 	if (which > ITIMER_PROF)
 		return -EINVAL;
-	if (which == ITIMER_REAL)
-		v = real_state(this_task());
+	v = which == ITIMER_REAL ? real_state(this_task()) : cpu_state(this_task(), (unsigned)which - 1);
 	return copy_to_user(to, &v, sizeof v);
 }
 

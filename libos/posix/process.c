@@ -147,6 +147,7 @@ struct task *task_new(struct task *parent)
 	t->p.start_time = time_now();
 	t->dumpable = true;
 	t->exit_signal = SIG_CHLD;
+	t->cpu_next = FOREVER;
 	if (parent) {
 		inherit(t, parent);
 		task_adopt(parent, t);

@@ -215,6 +215,8 @@ struct task {
 	uint64_t faults_minor, child_faults;
 	uint64_t dead_ns;		/* run time of its threads that ended */
 	struct itimer real;
+	struct { uint64_t when, interval; } cpu_timer[2];	/* ITIMER_VIRTUAL, _PROF; 0: none */
+	uint64_t cpu_next;		/* task_time at which the first of them fires; FOREVER: none */
 	struct posix_timer *timers;
 	struct { uint64_t soft, hard; } limit[16];
 	uint32_t groups[32], ngroups;
@@ -253,6 +255,8 @@ void session_stop(void);			/* power off */
 void futex_thread_exit(struct thread *t);	/* clear_tid and robust list */
 int futex_wake_address(uint64_t address, int n);
 void posix_timers_end(struct task *t);
+uint64_t cpu_timers_left(struct task *t);	/* ns of CPU time */
+void cpu_timers_check(struct task *t);		/* fires what is due */
 void random_init(const char *seed);
 void random_bytes(void *to, size_t n);
 void uart_init(struct exo_start *s);

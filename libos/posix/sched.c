@@ -115,6 +115,8 @@ void sched_switched(void)
 		mm_load(t->mm);
 		state_load(c, t);
 		t->ran_on = c;
+		if (ready_head || timer_earliest() < c->armed || t->task->cpu_next != FOREVER)
+			work_set(t, WORK_SCHED);
 	}
 	if (c->dead) {
 		thread_free(c->dead);
@@ -305,6 +307,10 @@ void sched_arm(void)
 		if (idle_count && ++c->passed_over >= 2)
 			kick_idle();
 	}
+	if (c->thread->task->cpu_next != FOREVER) {
+		uint64_t end = time_now() + cpu_timers_left(c->thread->task);
+		when = end < when ? end : when;
+	}
 	if (when < c->armed) {
 		exo_timer_set(when);
 		c->armed = when;
@@ -315,6 +321,8 @@ void sched_tick(uint64_t now)
 {
 	struct cpu *c = this_cpu();
 	timers_run(now);
+	if (c->thread->task && c->thread->task->cpu_next != FOREVER)
+		cpu_timers_check(c->thread->task);
 	if (!ready_head || c->thread == c->idle)
 		return;
 	if (idle_count)
