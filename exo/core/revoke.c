@@ -45,7 +45,6 @@ static void ask(struct domain *d, uint32_t frames, uint64_t deadline)
 	d->revoke_asked++;
 	d->order_next = 0;
 	d->take_cursor = 0;
-	d->take_all = false;
 	page_update(d);
 	domain_signal(d, EXO_EV_REVOKE);
 }

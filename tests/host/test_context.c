@@ -259,7 +259,10 @@ TEST(context_control_checks)
 	IS(CALL4(CONTEXT_CTL, x, EXO_CTX_MASK_AT, 0, 0), STATE, 1);
 	OK(CALL3(CONTEXT_CTL, 0, EXO_CTX_ROOTS, MODEL_RAM + 3));
 	OK(CALL4(CONTEXT_CTL, 0, EXO_CTX_ROUTE, 0x1000, 0x2000));
-	CHECK(this_cpu()->route_hi == 0x2000, "at once");
+	CHECK(this_cpu()->route_lo == 0x1000 && this_cpu()->route_hi == 0x2000, "at once");
+	OK(CALL4(CONTEXT_CTL, 0, EXO_CTX_ROUTE, 0x7fffffffe000ul, 0x7ffffffff000ul));
+	IS(CALL4(CONTEXT_CTL, 0, EXO_CTX_ROUTE, 0x7fffffffe000ul, 1ul << 48), ARG, 3);
+	OK(CALL4(CONTEXT_CTL, 0, EXO_CTX_ROUTE, 0x1000, 0x2000));
 	OK(CALL4(CONTEXT_CTL, 0, EXO_CTX_MASK_AT, page, 0));
 	OK(CALL4(CONTEXT_CTL, 0, EXO_CTX_MASK_AT, 0, 0));
 	OK(FINISH(CALL4(DOMAIN_CTL, a.cap, EXO_DOM_STOP, 0, 0)));
@@ -323,6 +326,9 @@ TEST(wait_evaluates)
 	CHECK(WAIT_ON(0, 0).value == 1, "the second product");
 	p->term[1][1].value = 0;
 	IS(WAIT_ON(0, 0), TIMEOUT, 0);
+	p->term[0][0].value = 6;
+	OK(WAIT_ON(0, 0));
+	IS(CALL3(WAIT, 0, 0, 0), TIMEOUT, 0);	/* nothing of an earlier predicate is left */
 	p->term[0][0].op = EXO_CMP_COUNT;
 	IS(WAIT_ON(0, 0), ARG, 1);
 	predicate(pfn, EXO_EQ, 1)->term[0][0].addr += 4;
@@ -354,6 +360,7 @@ TEST(wait_ends)
 	struct actor a = actor_make(100);
 	uint32_t pfn = a.next;
 	struct context *x;
+	struct exo_predicate *p;
 	uint64_t event;
 
 	OK(CALL6(CAP_COPY, 0, 100, context_at(a.d->context_head)->cap % 128, EXO_R_CONTROL, 0, 0));
@@ -362,9 +369,13 @@ TEST(wait_ends)
 	model_on(3);
 	x = me();
 	CHECK(x->id == a.d->context_head, "the last made");
-	predicate(pfn, EXO_NE, 0);
+	p = predicate(pfn, EXO_EQ, 99);
+	p->products = 2;
+	p->terms[1] = 2;
+	p->term[1][0] = (struct exo_term){ .addr = (pfn + 1ul) << 12, .op = EXO_EQ };
+	p->term[1][1] = (struct exo_term){ .addr = (uint64_t)pfn << 12, .op = EXO_NE };
 	WAIT_ON(model_time + 50000, 0);
-	CHECK(x->state == EXO_CS_WAITING && frame_table[pfn].pins == 1, "waits");
+	CHECK(x->state == EXO_CS_WAITING && frame_table[pfn].pins == 2 && frame_table[pfn + 1].pins == 1, "waits");
 	audit();
 	/* A signal lets it look. */
 	model_on(0);
@@ -376,6 +387,7 @@ TEST(wait_ends)
 	model_step_all();
 	CHECK(model_run(3, a.d), "runs");
 	model_on(3);
+	CHECK(regs()->rax == EXO_OK && regs()->rdx == 1, "by the second product");
 	/* The deadline. */
 	predicate(pfn, EXO_EQ, 7);
 	WAIT_ON(model_time + 50000, 0);
@@ -473,6 +485,10 @@ TEST(timers_share_a_slot)
 	timer_run(&this_cpu()->wheel, when + 9000);
 	CHECK(context_control(x)->events & EXO_EV_TIMER, "the other");
 	CHECK(timer_next(&this_cpu()->wheel) == EXO_FOREVER, "none is left");
+	context_control(x)->events = 0;
+	timer_queue(x, TIMER_USER, when + 0x4000);	/* where a slot begins */
+	timer_run(&this_cpu()->wheel, when + 0x4000);
+	CHECK(context_control(x)->events & EXO_EV_TIMER, "to the nanosecond");
 	kernel_unlock();
 }
 
@@ -561,7 +577,8 @@ TEST(slices_rotate)
 	CHECK(xa->run_time < 2 * xb->run_time && xb->run_time < 2 * xa->run_time, "alike: %lu %lu", xa->run_time,
 		xb->run_time);
 	CHECK(warnings & EXO_EV_SLICE_START && warnings & EXO_EV_SLICE_END, "told of start and end");
-	CHECK(context_control(xa)->forced > 5 && context_control(xa)->switches > 5, "saved by force");
+	CHECK(context_control(xa)->forced > 5 && context_control(xa)->switches > 5 &&
+		context_control(xa)->switches < 1000, "saved by force");
 	/* One stops: others take its slots, and that is accounted as given. */
 	FINISH(CALL3(CONTEXT_CTL, xb->cap % 128, EXO_CTX_STOP, 0));
 	for (unsigned i = 0; i < 100; i++) {

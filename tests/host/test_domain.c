@@ -66,6 +66,8 @@ TEST(control)
 	OK(CALL4(DOMAIN_CTL, a.cap, EXO_DOM_START, 0, 0));
 	model_step_all();
 	CHECK(a.d->state == EXO_DS_ACTIVE, "active");
+	for (x = context_at(a.d->context_head); x; x = context_at(x->sibling_next))
+		CHECK((x->state == EXO_CS_READY) == (x->home == 1 || x->home == 2), "those that ran go on");
 	OK(CALL4(DOMAIN_CTL, a.cap, EXO_DOM_WATCH, 0, 0));
 	OK(CALL4(DOMAIN_CTL, a.cap, EXO_DOM_WATCH, 40, 0x10000));
 	OK(CALL2(CAP_DELETE, 0, 40));		/* the watch goes with the event */
@@ -764,11 +766,17 @@ TEST(revoke_hits_what_it_must)
 	page = actor_frame(&a);
 	OK(CALL4(DOMAIN_CTL, 0, EXO_DOM_PAGE, page, 0));
 	((struct exo_domain_page *)pfn_to_virt(page))->order[0] = first + 3;
-	((struct exo_domain_page *)pfn_to_virt(page))->order_count = 1;
+	((struct exo_domain_page *)pfn_to_virt(page))->order[1] = first + 9;
+	((struct exo_domain_page *)pfn_to_virt(page))->order[2] = page;
+	((struct exo_domain_page *)pfn_to_virt(page))->order[3] = first + 4;
+	((struct exo_domain_page *)pfn_to_virt(page))->order_count = 4;
+	OK(pt_set(t[0], 0, pte(first + 9, RO), 0));
+	OK(pt_set(t[0], 1, pte(page, RW), 0));
 	model_on(0);
-	IS(CALL3(DOMAIN_REVOKE, a.cap, 1, 0), AGAIN, 0);
-	OK(FINISH(CALL3(DOMAIN_REVOKE, a.cap, 1, 0)));
+	IS(CALL3(DOMAIN_REVOKE, a.cap, 2, 0), AGAIN, 0);
+	OK(FINISH(CALL3(DOMAIN_REVOKE, a.cap, 2, 0)));
 	CHECK(frame_table[first + 3].owner == model_init()->id, "taken");
+	CHECK(pt_get(t[0], 0) && pt_get(t[0], 1), "what cannot be taken stays mapped");
 	CHECK(pt_get(t[1], 5) && !pt_get(t[1], 6) && pt_get(t[1], 7), "the rest stays");
 }
 
