@@ -84,6 +84,7 @@ struct fault mm_fault(struct mm *mm, uint64_t addr, uint64_t error);
 int mm_touch(struct mm *mm, uint64_t addr, bool write);
 int mm_map(struct mm *mm, struct vma v);	/* takes the reference; unmaps what was there */
 int mm_unmap(struct mm *mm, uint64_t start, uint64_t end);
+void mm_forget(struct mm *mm, uint64_t start, uint64_t end);	/* pages go, areas stay */
 uint64_t mm_place(struct mm *mm, uint64_t size);
 uint64_t mm_pages_of(const struct mm *mm);	/* total size of its areas, in pages */
 

@@ -212,7 +212,7 @@ CALL1(brk, to)
 
 /* ---- madvise, msync, mincore, mlock -------------------------------------------------------- */
 
-static void forget(struct mm *mm, uint64_t start, uint64_t end)
+void mm_forget(struct mm *mm, uint64_t start, uint64_t end)
 {
 	batch_start(mm);
 	for (uint64_t va = pt1_next(mm, start, end); va < end; va = pt1_next(mm, va, end)) {
@@ -237,7 +237,7 @@ CALL3(madvise, addr, length, advice)
 			if (mm->areas.v[i].flags & VMA_LOCKED ||
 			    (advice == MADV_FREE && (mm->areas.v[i].file || mm->areas.v[i].shm)))
 				return -EINVAL;
-		forget(mm, addr, end);
+		mm_forget(mm, addr, end);
 	}
 	return vma_covered(&mm->areas, addr, end) ? 0 : -ENOMEM;
 }

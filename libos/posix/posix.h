@@ -142,6 +142,8 @@ struct inode *file_inode(struct file *f);
 /* The page of file data at `index`, counted once more (frame_get); for private and shared
  * file mappings.  A hole in a shared mapping is filled.  -errno, or the pfn. */
 long file_page(struct file *f, uint64_t index, bool shared_write);
+/* Those pages [first, end) of the file are going: out of all address spaces (unmap.c). */
+void file_unmap(struct inode *i, uint64_t first, uint64_t end);
 long file_path(struct file *f, char *buf, size_t n);
 void file_get(struct file *f);
 void file_put(struct file *f);

@@ -126,7 +126,11 @@ static void *page_make(struct inode *i, uint64_t index)
 static void pages_cut(struct inode *i, uint64_t first, uint64_t end)
 {
 	struct tree *t = i->data;
-	uint64_t freed = tree_cut(&t->root, t->height, 0, first, end);
+	uint64_t freed;
+
+	if (i->mapped)
+		file_unmap(i, first, end);
+	freed = tree_cut(&t->root, t->height, 0, first, end);
 
 	i->pages -= freed;
 	i->super->pages -= freed;
@@ -250,6 +254,7 @@ static long regular_page(struct file *f, uint64_t index, bool shared_write)
 	page = page_make(f->inode, index);
 	if (!page)
 		return -ENOMEM;
+	f->inode->mapped = true;
 	frame_get(page_frame(page));
 	return page_frame(page);
 }

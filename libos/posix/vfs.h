@@ -112,6 +112,7 @@ struct inode {
 	uint32_t refs;
 	uint32_t mode, nlink, uid, gid;
 	uint32_t writers;		/* open for writing: exec gives ETXTBSY */
+	bool mapped;			/* a page of it was given out (file_page) */
 	uint32_t executed;		/* open as a program: opening for writing gives ETXTBSY */
 	uint64_t rdev;
 	uint64_t size;			/* bytes */
