@@ -243,7 +243,7 @@ static void ports_set(struct tss *t, unsigned first, unsigned count, bool open)
 }
 
 /* Opens the domain's I/O ports on the CPU. */
-static void ports_apply(struct cpu_arch *c, const struct domain *d)
+void ports_load(struct cpu_arch *c, const struct domain *d)
 {
 	_Static_assert(sizeof c->ports == sizeof d->ports, "the same table");
 	if (!__builtin_memcmp(c->ports, d->ports, sizeof c->ports))
@@ -255,16 +255,11 @@ static void ports_apply(struct cpu_arch *c, const struct domain *d)
 		ports_set(&c->tss, c->ports[i].first, c->ports[i].count, true);
 }
 
-void ports_load(const struct domain *d)
-{
-	ports_apply(cpu_arch(this_cpu()), d);
-}
-
 /* Under the lock, which context switches hold too: on all CPUs, as one may run the domain that
  * lost the ports.  A CPU looks the bitmap up in memory at each access. */
 void arch_ports_changed(void)
 {
 	for (unsigned i = 0; i < cpu_count; i++)
 		if (cpu_at(i)->current)
-			ports_apply(cpu_arch(cpu_at(i)), domain_at(cpu_at(i)->current->domain));
+			ports_load(cpu_arch(cpu_at(i)), domain_at(cpu_at(i)->current->domain));
 }

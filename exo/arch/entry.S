@@ -170,7 +170,17 @@ syscall_resume:
 	mov CPU(CPU_PAIR), %rcx
 	cmpw $1, (%rcx)
 	je syscall_resume_slow
-	jmp *stub_exit_volatile(%rip)	/* its fix-up has no alias */
+	mov R_R11(%rsp), %r11
+	mov R_R10(%rsp), %r10
+	mov R_R9(%rsp), %r9
+	mov R_R8(%rsp), %r8
+	mov R_RAX(%rsp), %rax
+	mov R_RCX(%rsp), %rcx
+	mov R_RDX(%rsp), %rdx
+	mov R_RSI(%rsp), %rsi
+	mov R_RDI(%rsp), %rdi
+	add $R_RIP, %rsp
+	jmp *stub_exit_iret(%rip)	/* its fix-up has no alias */
 syscall_resume_slow:
 	movq $0x100, R_VECTOR(%rsp)
 	movq $0, R_ERROR(%rsp)
@@ -194,7 +204,7 @@ stub_call_enter:	.quad call_enter
 stub_call_redirect:	.quad call_redirect
 stub_call_resume:	.quad call_resume
 stub_exit_slow:		.quad exit_slow
-stub_exit_volatile:	.quad exit_volatile
+stub_exit_iret:		.quad exit_iret
 	.balign 4096
 
 	.text
@@ -257,7 +267,6 @@ trap_out:
 	mov 0x1000 + CPU_PAIR(%rax), %rcx
 	cmpw $1, (%rcx)
 	je exit_slow
-exit_volatile:
 	add $R_R11, %rsp
 	POP_VOLATILE
 exit_volatile_iret:

@@ -43,7 +43,6 @@ void irq_eoi(void);
 void irq_device(unsigned gsi);		/* masks the line, acknowledges, calls device_interrupt; lock held */
 void flush_serve(void);			/* does what this CPU's shootdown mailbox asks, and acknowledges */
 uint64_t ex_table_find(uint64_t rip);	/* the fix-up of a kernel instruction, 0 = none */
-void ports_load(const struct domain *d);	/* opens the domain's I/O ports in the TSS */
 void panic_trap(const struct exo_regs *r, uint64_t cr2) __attribute__((noreturn));
 uint64_t clock_ns(uint64_t tsc);
 void nmi_handle(const struct exo_regs *r);	/* stops this CPU if another one panics */
@@ -162,6 +161,7 @@ static inline struct cpu_arch *cpu_arch(struct cpu *c) { return (struct cpu_arch
 void cpu_features(void);		/* finds, prints, demands */
 void cpu_region_make(unsigned number, uint32_t apic_id);
 void idt_init(void);			/* without stacks of its own, until the first cpu_init */
+void ports_load(struct cpu_arch *c, const struct domain *d);	/* opens its I/O ports in the TSS */
 void cpu_init(struct cpu_arch *c);	/* on that CPU: control registers, GDT, TSS, IDT */
 extern bool cpu_has_tsc_deadline;
 extern uint64_t cpu_cr4;

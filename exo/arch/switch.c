@@ -142,7 +142,7 @@ bool arch_context_load(struct context *x)
 		return false;
 	__builtin_memcpy(r, &copy, TRAP_FRAME);
 	arch_tls_load(x->tls);
-	ports_load(domain_at(x->domain));
+	ports_load(cpu_arch(this_cpu()), domain_at(x->domain));
 	bases_load(&copy);
 	if (!xrstor((uint8_t *)s + EXO_SAVE_XSTATE))
 		xrstor(xsave_initial);

@@ -12,19 +12,24 @@ typedef struct link *link_fn(uint32_t name);
 /* To the back.  *head is 0 when it is empty. */
 static inline void ring_add(uint32_t *head, uint32_t name, link_fn *at)
 {
-	uint32_t first = *head ? *head : name, last = *head ? at(first)->prev : name;
-	*at(name) = (struct link){ .next = first, .prev = last };
-	at(last)->next = at(first)->prev = name;
-	*head = first;
+	struct link *l = at(name);
+	if (!*head) {
+		*head = l->next = l->prev = name;
+		return;
+	}
+	struct link *first = at(*head);
+	*l = (struct link){ .next = *head, .prev = first->prev };
+	at(first->prev)->next = name;
+	first->prev = name;
 }
 
 static inline void ring_remove(uint32_t *head, uint32_t name, link_fn *at)
 {
-	struct link l = *at(name);
-	at(l.prev)->next = l.next;
-	at(l.next)->prev = l.prev;
+	const struct link *l = at(name);
+	at(l->prev)->next = l->next;
+	at(l->next)->prev = l->prev;
 	if (*head == name)
-		*head = l.next == name ? 0 : l.next;
+		*head = l->next == name ? 0 : l->next;
 }
 
 /* ---- timers (timer.c): a hierarchical wheel, its links inside the contexts -- */

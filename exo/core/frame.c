@@ -93,11 +93,13 @@ static bool type_mappable(unsigned type)
 	return type == EXO_F_DATA || type_is_table(type);
 }
 
-static void region_adopt(struct region *r, uint64_t pfn, uint32_t owner)
+static void region_adopt(struct region *r, uint64_t pfn, unsigned moved, uint32_t owner)
 {
 	uint64_t first = pfn & ~(uint64_t)(REGION_FRAMES - 1);
 
 	r->owner = owner;
+	if (moved == REGION_FRAMES)
+		return;			/* all, and `owned` is right */
 	r->owned = 0;
 	for (uint64_t p = first; p < first + REGION_FRAMES && p < frame_count; p++)
 		r->owned += frame_at(p)->owner == owner;
@@ -113,8 +115,10 @@ static void region_move(uint64_t pfn, unsigned count, uint32_t from, uint32_t to
 		return;
 	if (r->owner == to)
 		r->owned += count;
-	else if (r->owner == from && !(r->owned -= count))
-		region_adopt(r, pfn, to);
+	else if (r->owner == from && r->owned == count)
+		region_adopt(r, pfn, count, to);
+	else if (r->owner == from)
+		r->owned -= count;
 }
 
 void frame_set_type(uint64_t pfn, unsigned type)

@@ -177,12 +177,6 @@ static bool switch_in(struct cpu *c, struct context *x)
 	return true;
 }
 
-static void idle(struct cpu *c)
-{
-	arch_context_unload();
-	c->slices->running = 0;
-}
-
 /* wait's result goes into the registers of a context that is woken, once they are loaded. */
 static void deliver_wait(struct context *x)
 {
@@ -210,7 +204,8 @@ void sched_pick(void)
 		if (c->current)
 			switch_out(c, ended && c->current->state == EXO_CS_READY);
 		if (!x) {
-			idle(c);
+			arch_context_unload();
+			c->slices->running = 0;
 			break;
 		}
 		if (switch_in(c, x))
