@@ -1,5 +1,5 @@
 /* Clocks and sleeping: clock_gettime and its kin, nanosleep, times, getrusage. */
-#include "libos/posix/process.h"
+#include "libos/posix/mm.h"
 #include "libos/posix/syscall.h"
 
 static struct timespec64 spec(uint64_t ns)
@@ -182,14 +182,17 @@ CALL2(getrusage, who, to)
 		u.user = val(t->p.user_time);
 		u.system = val(t->p.system_time);
 		u.minflt = (int64_t)t->faults_minor;
+		u.maxrss = (int64_t)(task_rss_most(t) * (PAGE / 1024));
 		break;
 	case RUSAGE_THREAD:
 		u.user = val(this_thread()->run_ns);
+		u.maxrss = (int64_t)(task_rss_most(t) * (PAGE / 1024));
 		break;
 	case RUSAGE_CHILDREN:
 		u.user = val(t->child_user);
 		u.system = val(t->child_system);
 		u.minflt = (int64_t)t->child_faults;
+		u.maxrss = (int64_t)(t->child_rss_most * (PAGE / 1024));
 		break;
 	default:
 		return -EINVAL;

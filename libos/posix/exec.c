@@ -190,6 +190,7 @@ static long run_elf(struct file *f, const char *head, long n, struct args *a)
 			mm_put(mm);
 		return error;
 	}
+	task->rss_most = task_rss_most(task);
 	task->p.mm = mm;
 	const char *name = a->name;
 	for (const char *c = name; *c; c++)

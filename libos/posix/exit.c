@@ -107,6 +107,7 @@ static void release(struct task *t)
 	t->p.fs = NULL;
 	vfork_done(t);
 	struct mm *mm = t->p.mm;
+	t->rss_most = task_rss_most(t);
 	t->p.mm = NULL;
 	this_thread()->mm = NULL;
 	if (mm)

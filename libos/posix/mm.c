@@ -27,6 +27,7 @@ struct mm *mm_new(void)
 /* Clears the entries of [start, end) and puts their pages.  In an open batch. */
 static void drop_range(struct mm *mm, uint64_t start, uint64_t end)
 {
+	mm->pages_most = mm_pages_most(mm);
 	for (uint64_t va = pt1_next(mm, start, end); va < end; va = pt1_next(mm, va, end)) {
 		uint64_t *pt1 = pt1_find(mm, va), stop = (va | 0x1ffffful) + 1;
 		for (stop = stop < end ? stop : end; va < stop; va += PAGE)
@@ -71,6 +72,18 @@ int mm_map(struct mm *mm, struct vma v)
 {
 	int error = mm_unmap(mm, v.start, v.end);
 	return error ? error : vma_insert(&mm->areas, v);
+}
+
+void mm_forget(struct mm *mm, uint64_t start, uint64_t end)
+{
+	batch_start(mm);
+	drop_range(mm, start, end);
+	batch_end();
+}
+
+uint64_t mm_pages_most(struct mm *mm)
+{
+	return mm->pages > mm->pages_most ? mm->pages : mm->pages_most;
 }
 
 uint64_t mm_place(struct mm *mm, uint64_t size)

@@ -41,6 +41,8 @@ int vma_cut(struct vmas *m, uint64_t start, uint64_t end);
 int vma_remove(struct vmas *m, uint64_t start, uint64_t end);
 void vma_merge(struct vmas *m, uint64_t start, uint64_t end);	/* joins what fits */
 bool vma_free(const struct vmas *m, uint64_t start, uint64_t end);
+/* The first address of [start, end) that no area holds; end: none. */
+uint64_t vma_hole(const struct vmas *m, uint64_t start, uint64_t end);
 bool vma_covered(const struct vmas *m, uint64_t start, uint64_t end);	/* without holes */
 /* The highest free place of that size in [lo, hi), 0 = none. */
 uint64_t vma_gap(const struct vmas *m, uint64_t size, uint64_t lo, uint64_t hi);
@@ -67,7 +69,7 @@ struct mm {
 	uint64_t cached_base;		/* pt1 maps 2 MiB from here; ~0: none */
 	uint64_t *cached_pt1;
 	uint64_t brk_start, brk, mmap_top;
-	uint64_t pages;			/* present */
+	uint64_t pages, pages_most;	/* present: now, and at most */
 	uint64_t stack_limit;
 	uint64_t arg_start, arg_end, env_start, env_end;
 	struct file *exe;
@@ -86,6 +88,7 @@ int mm_map(struct mm *mm, struct vma v);	/* takes the reference; unmaps what was
 int mm_unmap(struct mm *mm, uint64_t start, uint64_t end);
 void mm_forget(struct mm *mm, uint64_t start, uint64_t end);	/* pages go, areas stay */
 uint64_t mm_place(struct mm *mm, uint64_t size);
+uint64_t mm_pages_most(struct mm *mm);
 uint64_t mm_pages_of(const struct mm *mm);	/* total size of its areas, in pages */
 
 /* ---- page tables (tables.c) ------------------------------------------------------ */

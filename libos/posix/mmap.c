@@ -184,9 +184,9 @@ CALL3(mprotect, addr, length, prot)
 		    (file_mode(v->file) & O_ACCMODE) != O_RDWR)
 			return -EACCES;
 	}
-	if (!vma_covered(&mm->areas, addr, end))
-		return -ENOMEM;
-	return protect(mm, addr, end, (uint32_t)prot);
+	uint64_t hole = vma_hole(&mm->areas, addr, end);	/* Linux has changed what lies before it */
+	int error = protect(mm, addr, hole, (uint32_t)prot);
+	return error ? error : hole < end ? -ENOMEM : 0;
 }
 
 /* ---- brk -------------------------------------------------------------------------------- */
@@ -211,20 +211,6 @@ CALL1(brk, to)
 }
 
 /* ---- madvise, msync, mincore, mlock -------------------------------------------------------- */
-
-void mm_forget(struct mm *mm, uint64_t start, uint64_t end)
-{
-	batch_start(mm);
-	for (uint64_t va = pt1_next(mm, start, end); va < end; va = pt1_next(mm, va, end)) {
-		uint64_t *pt1 = pt1_find(mm, va), stop = (va | 0x1ffffful) + 1;
-		for (stop = stop < end ? stop : end; va < stop; va += PAGE)
-			if (pt1[pt1_index(va)]) {
-				batch_drop(&pt1[pt1_index(va)]);
-				mm->pages--;
-			}
-	}
-	batch_end();
-}
 
 CALL3(madvise, addr, length, advice)
 {

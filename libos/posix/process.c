@@ -199,6 +199,12 @@ uint64_t task_time(struct task *t)
 	return sum;
 }
 
+uint64_t task_rss_most(struct task *t)
+{
+	uint64_t now = t->p.mm ? mm_pages_most(t->p.mm) : 0;
+	return now > t->rss_most ? now : t->rss_most;
+}
+
 bool group_orphaned(int pgid)
 {
 	for (struct process *p = process_next(0); p; p = process_next(p->pid))

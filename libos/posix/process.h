@@ -213,6 +213,7 @@ struct task {
 	struct thread *vfork_waiter;	/* the parent's, while the child uses its mm */
 	uint64_t child_user, child_system;
 	uint64_t faults_minor, child_faults;
+	uint64_t rss_most, child_rss_most;	/* pages; of address spaces it has left, of children */
 	uint64_t dead_ns;		/* run time of its threads that ended */
 	struct itimer real;
 	struct { uint64_t when, interval; } cpu_timer[2];	/* ITIMER_VIRTUAL, _PROF; 0: none */
@@ -236,6 +237,7 @@ void task_adopt(struct task *parent, struct task *child);
 struct task *task_find(int pid);
 struct thread *thread_find(int tid);
 int tid_new(void);
+uint64_t task_rss_most(struct task *t);		/* pages */
 uint64_t task_time(struct task *t);		/* ns on CPUs, all threads */
 
 _Noreturn void thread_exit(int status);		/* of the calling thread */

@@ -143,14 +143,19 @@ bool vma_free(const struct vmas *m, uint64_t start, uint64_t end)
 	return i == m->n || m->v[i].start >= end;
 }
 
-bool vma_covered(const struct vmas *m, uint64_t start, uint64_t end)
+uint64_t vma_hole(const struct vmas *m, uint64_t start, uint64_t end)
 {
 	for (size_t i = vma_index(m, start); start < end; i++) {
 		if (i == m->n || m->v[i].start > start)
-			return false;
+			return start;
 		start = m->v[i].end;
 	}
-	return true;
+	return end;
+}
+
+bool vma_covered(const struct vmas *m, uint64_t start, uint64_t end)
+{
+	return vma_hole(m, start, end) == end;
 }
 
 uint64_t vma_gap(const struct vmas *m, uint64_t size, uint64_t lo, uint64_t hi)

@@ -1,5 +1,5 @@
 /* Waiting for children: wait4, waitid. */
-#include "libos/posix/process.h"
+#include "libos/posix/mm.h"
 #include "libos/posix/syscall.h"
 
 struct wanted { int which; int id; uint64_t options; };
@@ -37,6 +37,11 @@ static struct task *find(struct task *parent, const struct wanted *w, bool *any)
 	return found;
 }
 
+static uint64_t rss_of(const struct task *c)
+{
+	return c->rss_most > c->child_rss_most ? c->rss_most : c->child_rss_most;
+}
+
 static void times_of(const struct task *c, struct rusage *u)
 {
 	uint64_t us = (c->p.user_time + c->child_user) / 1000;
@@ -44,6 +49,7 @@ static void times_of(const struct task *c, struct rusage *u)
 	*u = (struct rusage){
 		.user = { (int64_t)(us / 1000000), (int64_t)(us % 1000000) },
 		.system = { (int64_t)(sys / 1000000), (int64_t)(sys % 1000000) },
+		.maxrss = (int64_t)(rss_of(c) * (PAGE / 1024)),
 		.minflt = (int64_t)(c->faults_minor + c->child_faults) };
 }
 
@@ -51,6 +57,8 @@ static void reap(struct task *parent, struct task *c)
 {
 	parent->child_user += c->p.user_time + c->child_user;
 	parent->child_system += c->p.system_time + c->child_system;
+	if (rss_of(c) > parent->child_rss_most)
+		parent->child_rss_most = rss_of(c);
 	parent->child_faults += c->faults_minor + c->child_faults;
 	task_free(c);
 }
