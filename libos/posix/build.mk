@@ -14,3 +14,9 @@ $(BUILD)/strace: apps/strace/strace.c
 	@mkdir -p $(@D)
 	$(Q)musl-gcc -static -O2 -g -std=gnu17 -Wall -Wextra -Werror -o $@ $<
 ROOTFS += bin/strace=$(BUILD)/strace
+
+# docs/posix.md, from the table of system calls
+.PHONY: posix-docs
+posix-docs:
+	$(Q)$(PYTHON) tools/posixdoc.py > docs/posix.md
+docs: posix-docs

@@ -66,20 +66,25 @@ CALL2(clock_getres, clock, to)
 	return to ? copy_to_user(to, &ts, sizeof ts) : 0;
 }
 
-/* The wall clock is the machine's; a session doesn't own it. */
+/* The wall clock is the machine's; a session doesn't own it: nobody may set it. */
 CALL2(clock_settime, clock, from)
 {
 	struct timespec64 ts;
 	if (clock != CLOCK_REALTIME)
 		return -EINVAL;
-	return copy_from_user(&ts, from, sizeof ts) ? -EFAULT : -EPERM;
+	if (copy_from_user(&ts, from, sizeof ts))
+		return -EFAULT;
+	return ts.sec < 0 || (uint64_t)ts.nsec >= NS_PER_SECOND ? -EINVAL : -EPERM;
 }
 
-CALL2(settimeofday, tv, tz)
+CALL2(settimeofday, from, zone)
 {
-	(void)tv;
-	(void)tz;
-	return -EPERM;
+	struct timeval tv = { 0, 0 };
+	uint64_t minutes;
+	if ((from && copy_from_user(&tv, from, sizeof tv)) ||
+	    (zone && copy_from_user(&minutes, zone, sizeof minutes)))
+		return -EFAULT;
+	return tv.sec < 0 || (uint64_t)tv.usec > 1000000 ? -EINVAL : -EPERM;
 }
 
 CALL2(gettimeofday, to, zone)

@@ -7,3 +7,4 @@ that really run at once, in real time.
 suite("posix-1", ["tests/posix/run", "--quick", "--icount", "--cpus", "1"], seconds=400)
 suite("posix-2", ["tests/posix/run", "--icount", "--cpus", "2"], seconds=400, long=True)
 suite("posix-smp", ["tests/posix/run", "--cpus", "2"], seconds=900, long=True)
+suite("strace", shell(". /cases", "--add", "tests/posix/strace"))

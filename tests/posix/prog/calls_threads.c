@@ -1,4 +1,5 @@
-/* What a thread library is built from: thread ids, the FS and GS bases, clear_tid, robust lists. */
+/* What a thread library is built from: thread ids, the FS and GS bases, clear_tid, robust lists,
+ * clone3. */
 #include "test.h"
 #include <pthread.h>
 #include <sched.h>
@@ -121,9 +122,38 @@ static void ids(void)
 	TRUE(syscall(SYS_set_tid_address, NULL) == self);
 }
 
+/* clone3 as fork, and what it refuses. */
+static void extended_clone(void)
+{
+	uint64_t a[16] = { [4] = SIGCHLD };	/* struct clone_args: flags, ..., exit_signal */
+	int status;
+	long pid;
+
+	fflush(stdout);
+	pid = syscall(SYS_clone3, a, 64);
+	if (!pid)
+		_exit(7);
+	TRUE(waitpid(pid, &status, 0) == pid);
+	show_status("clone3", status);
+	CALL(SYS_clone3, a, 56);
+	CALL(SYS_clone3, a, 8192);
+	CALL(SYS_clone3, BAD, 64);
+	a[15] = 1;
+	CALL(SYS_clone3, a, 128);
+	a[4] = 99;
+	CALL(SYS_clone3, a, 64);
+	a[4] = SIGCHLD;
+	a[0] = SIGCHLD;
+	CALL(SYS_clone3, a, 64);
+	a[0] = 0;
+	a[5] = 4096;				/* a stack without its size */
+	CALL(SYS_clone3, a, 64);
+}
+
 int main(void)
 {
 	ids();
+	extended_clone();
 	bases();
 	lists();
 	owner_dies();
