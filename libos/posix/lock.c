@@ -95,6 +95,27 @@ static long lock_set(struct inode *i, const struct record_lock *want, bool unloc
 	return 0;
 }
 
+/* Takes all the owner's locks that are, or are not, for writing. */
+static void locks_drop(struct inode *i, void *owner, bool write)
+{
+	struct record_lock **at = &i->locks;
+	bool dropped = false;
+
+	while (*at) {
+		struct record_lock *l = *at;
+
+		if (l->owner != owner || l->write != write) {
+			at = &l->next;
+			continue;
+		}
+		*at = l->next;
+		kfree(l);
+		dropped = true;
+	}
+	if (dropped)
+		wake(&i->lock_wake);
+}
+
 static bool would_deadlock(void *owner, void *holder)
 {
 	for (int hops = 0; hops < 64; hops++) {
@@ -219,22 +240,13 @@ long lock_flock(struct file *f, int operation)
 	int kind = operation & ~LOCK_NB;
 
 	want.write = kind == LOCK_EX;
+	/* A lock of the other kind goes first, even if the new one can't be had, as on Linux. */
+	locks_drop(f->inode, f, !want.write);
 	return lock_apply(f->inode, &want, kind == LOCK_UN, !(operation & LOCK_NB));
 }
 
 void locks_release(struct inode *i, void *owner)
 {
-	struct record_lock **at = &i->locks;
-
-	while (*at) {
-		struct record_lock *l = *at;
-
-		if (l->owner != owner) {
-			at = &l->next;
-			continue;
-		}
-		*at = l->next;
-		kfree(l);
-	}
-	wake(&i->lock_wake);
+	locks_drop(i, owner, true);
+	locks_drop(i, owner, false);
 }
