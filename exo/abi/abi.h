@@ -435,5 +435,6 @@ _Static_assert(sizeof(struct exo_start) <= 4096, "start page");
 #define EXO_FEATURE_SMEP	8u
 #define EXO_FEATURE_UMIP	16u
 #define EXO_FEATURE_NX		32u
+#define EXO_FEATURE_X2APIC	64u
 
 #endif

@@ -76,7 +76,7 @@ static const struct header *root_table(void)
 
 /* ---- MADT --------------------------------------------------------------------- */
 
-enum { MADT_LAPIC, MADT_IOAPIC, MADT_OVERRIDE };
+enum { MADT_LAPIC, MADT_IOAPIC, MADT_OVERRIDE, MADT_X2APIC = 9 };
 #define MADT_ENTRIES	44u
 
 static void add_cpu(uint32_t id, uint32_t flags)
@@ -86,7 +86,7 @@ static void add_cpu(uint32_t id, uint32_t flags)
 	for (unsigned i = 1; i < acpi.cpus; i++)
 		if (acpi.cpu[i] == id)
 			return;
-	if (acpi.cpus == CPUS_MAX)
+	if (acpi.cpus == CPUS_MAX || (id > 0xff && !cpu_has_x2apic))
 		log_print("ACPI: the CPU with APIC id %u is not used\n", id);
 	else
 		acpi.cpu[acpi.cpus++] = id;
@@ -108,13 +108,16 @@ static void add_override(unsigned irq, uint32_t gsi, uint16_t flags)
 static void read_madt_entry(const uint8_t *e, unsigned length)
 {
 	static const uint8_t lengths[] = {
-		[MADT_LAPIC] = 8, [MADT_IOAPIC] = 12, [MADT_OVERRIDE] = 10,
+		[MADT_LAPIC] = 8, [MADT_IOAPIC] = 12, [MADT_OVERRIDE] = 10, [MADT_X2APIC] = 16,
 	};
 	if (e[0] >= sizeof lengths || length < lengths[e[0]])
 		return;
 	switch (e[0]) {
 	case MADT_LAPIC:
 		add_cpu(e[3], FIELD(uint32_t, e, 4));
+		break;
+	case MADT_X2APIC:
+		add_cpu(FIELD(uint32_t, e, 4), FIELD(uint32_t, e, 8));
 		break;
 	case MADT_IOAPIC:
 		add_ioapic(FIELD(uint32_t, e, 4), FIELD(uint32_t, e, 8));

@@ -1,4 +1,4 @@
-/* Interrupts: the local APIC (by memory, which reaches ids up to 255), and the lines of devices, by
+/* Interrupts: the local APIC (or x2APIC where the CPU has it), and the lines of devices, by
  * IOAPICs (drivers/ioapic.c).
  *
  * Every IOAPIC line is masked until the holder of its device asks for it, and again from
@@ -9,7 +9,7 @@
 #include "drivers/ioapic.h"
 #include "drivers/pic8259.h"
 
-/* Local APIC registers: offset in the page. */
+/* Local APIC registers: offset in the page; >> 4 + 0x800 is the MSR of x2APIC. */
 #define LAPIC_TPR	0x80
 #define LAPIC_EOI	0xb0
 #define LAPIC_SPURIOUS	0xf0
@@ -34,20 +34,31 @@
 
 static volatile uint32_t *lapic;
 
-static uint32_t lapic_read(unsigned reg) { return lapic[reg / 4]; }
-static void lapic_write(unsigned reg, uint32_t v) { lapic[reg / 4] = v; }
+static uint32_t lapic_read(unsigned reg)
+{
+	return cpu_has_x2apic ? (uint32_t)rdmsr(0x800 + (reg >> 4)) : lapic[reg / 4];
+}
+
+static void lapic_write(unsigned reg, uint32_t v)
+{
+	if (cpu_has_x2apic)
+		wrmsr(0x800 + (reg >> 4), v);
+	else
+		lapic[reg / 4] = v;
+}
 
 void apic_init(void)
 {
-	lapic = device_map(acpi.lapic, PAGE);
+	if (!cpu_has_x2apic)
+		lapic = device_map(acpi.lapic, PAGE);
 }
 
 void apic_init_cpu(void)
 {
-	uint64_t base = rdmsr(MSR_APIC_BASE) & ~(APIC_ENABLED | APIC_X2);
-	if (rdmsr(MSR_APIC_BASE) & APIC_X2)	/* from there the way leads over off */
-		wrmsr(MSR_APIC_BASE, base);
-	wrmsr(MSR_APIC_BASE, base | APIC_ENABLED);
+	uint64_t base = rdmsr(MSR_APIC_BASE) | APIC_ENABLED;
+	wrmsr(MSR_APIC_BASE, base);
+	if (cpu_has_x2apic)
+		wrmsr(MSR_APIC_BASE, base | APIC_X2);
 	lapic_write(LAPIC_TPR, 0);
 	lapic_write(LAPIC_LINT0, LVT_MASKED);
 	lapic_write(LAPIC_LINT1, LVT_NMI);
@@ -61,6 +72,11 @@ void irq_eoi(void) { lapic_write(LAPIC_EOI, 0); }
 
 void apic_ipi(uint32_t id, uint32_t command)
 {
+	if (cpu_has_x2apic) {
+		__asm__ volatile("mfence; lfence" : : : "memory");
+		wrmsr(0x800 + (LAPIC_ICR >> 4), (uint64_t)id << 32 | command);
+		return;
+	}
 	if (!lapic)
 		return;
 	for (unsigned i = 0; lapic_read(LAPIC_ICR) & ICR_PENDING && i < IPI_TRIES; i++)

@@ -20,8 +20,7 @@ static const unsigned ist_pages[] = { 5, 7, 9, 10 };		/* IST 1-4 */
 static const unsigned ist_vectors[] = { 2, 18, 8, 1 };
 _Static_assert(sizeof(struct cpu_arch) <= CPU_PAGES * PAGE, "struct cpu_arch fits its pages");
 
-bool cpu_has_tsc_deadline;
-static bool has_smap;
+bool cpu_has_smap, cpu_has_x2apic, cpu_has_tsc_deadline;
 uint64_t cpu_cr4, cpu_features_abi;
 uint64_t arch_pte_reserved;
 bool arch_l1tf_safe;
@@ -45,7 +44,6 @@ struct cpu *this_cpu(void)
 #define CR4_FSGSBASE	0x10000u
 #define CR4_OSXSAVE	0x40000u
 #define CR4_SMEP	0x100000u
-#define CR4_SMAP	0x200000u
 #define CR4_PKE		0x400000u
 #define CR0_SET		0x50022u	/* MP, NE, WP, AM */
 #define CR0_CLEAR	0xcul		/* EM, TS */
@@ -65,10 +63,11 @@ static const struct feature features[] = {
 	{ "APIC", 1, 'd', 9, true, 0, 0, NULL },
 	{ "XSAVE", 1, 'c', 26, true, CR4_OSXSAVE, 0, NULL },
 	{ "SMEP", 7, 'b', 7, false, CR4_SMEP, EXO_FEATURE_SMEP, NULL },
-	{ "SMAP", 7, 'b', 20, false, CR4_SMAP, EXO_FEATURE_SMAP, &has_smap },
+	{ "SMAP", 7, 'b', 20, false, 0, 0, &cpu_has_smap },	/* smap.c turns it on */
 	{ "UMIP", 7, 'c', 2, false, CR4_UMIP, EXO_FEATURE_UMIP, NULL },
 	{ "FSGSBASE", 7, 'b', 0, false, CR4_FSGSBASE, EXO_FEATURE_FSGSBASE, NULL },
 	{ "PKU", 7, 'c', 3, false, CR4_PKE, EXO_FEATURE_PKU, NULL },
+	{ "x2APIC", 1, 'c', 21, false, 0, EXO_FEATURE_X2APIC, &cpu_has_x2apic },
 	{ "TSC-deadline", 1, 'c', 24, false, 0, 0, &cpu_has_tsc_deadline },
 };
 #define FEATURES (sizeof features / sizeof features[0])
@@ -81,27 +80,9 @@ static uint32_t cpuid_bits(uint32_t leaf, char reg)
 	return reg == 'b' ? r.b : reg == 'c' ? r.c : r.d;
 }
 
-/* QEMU's TCG checks a libOS's return, a user-mode IRETQ, as if it were a supervisor's access to the
- * user's stack: SMAP cannot be used there. */
-static bool is_tcg(void)
-{
-	return cpuid(0x40000000, 0).b == 0x54474354;	/* "TCGT" */
-}
-
 static bool have(const struct feature *f)
 {
-	return cpuid_bits(f->leaf, f->reg) >> f->bit & 1 && !(f->flag == &has_smap && is_tcg());
-}
-
-/* Entries into the kernel and accesses to user memory have NOPs of three bytes (SMAP_SITE), of
- * which the last tells what they become. */
-static void smap_patch(void)
-{
-	extern uint8_t *smap_sites_start[], *smap_sites_end[];
-	for (uint8_t **site = smap_sites_start; site < smap_sites_end; site++) {
-		(*site)[1] = 0x01;
-		(*site)[2] = (*site)[2] == SMAP_STAC ? 0xcb : 0xca;
-	}
+	return cpuid_bits(f->leaf, f->reg) >> f->bit & 1;
 }
 
 /* Meltdown and L1TF: AMD's CPUs have neither, Intel's say so (RDCL_NO). */
@@ -128,8 +109,6 @@ void cpu_features(void)
 		cpu_features_abi |= has ? f->abi : 0;
 	}
 	log_print("\n");
-	if (has_smap)
-		smap_patch();
 	unsigned wide = 36;
 	if (cpuid(0x80000000, 0).a >= 0x80000008)
 		wide = cpuid(0x80000008, 0).a & 0xff;
@@ -195,6 +174,17 @@ static void idt_load(void)
 {
 	struct table_pointer p = { sizeof idt - 1, (uint64_t)idt };
 	__asm__ volatile("lidt %0" : : "m"(p));
+}
+
+/* The gate's former target. */
+uint64_t gate_set(unsigned vector, uint64_t at)
+{
+	struct gate *g = &idt[vector];
+	uint64_t old = g->offset | (uint64_t)g->offset_16 << 16 | (uint64_t)g->offset_32 << 32;
+	g->offset = at;
+	g->offset_16 = at >> 16;
+	g->offset_32 = at >> 32;
+	return old;
 }
 
 void idt_init(void)

@@ -30,6 +30,7 @@ static void make_slices(void)
 static void boot_rest(void)
 {
 	cpu_init(cpu_arch(this_cpu()));
+	smap_test();
 	cpu_count = 1;
 	apic_init();
 	apic_init_cpu();
