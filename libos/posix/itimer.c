@@ -145,24 +145,28 @@ struct posix_timer {
 	uint64_t value;
 	uint32_t clock;
 	uint64_t interval;
-	int overrun;
+	int overrun;			/* of the signal that was taken last */
 };
 
+#define OVERRUN_MAX	0x7ffffffe
+
+/* A timer has one signal pending at most: expiries that find it there are counted by it. */
 static void posix_fires(struct timer *timer)
 {
 	struct posix_timer *p = (struct posix_timer *)timer;
 	struct siginfo info = { .signo = p->signo, .code = SI_TIMER,
 		.timer = { .id = p->id, .value = p->value } };
-	p->overrun = 0;
 	if (p->interval) {
 		uint64_t now = time_now(), late = now > timer->when ? (now - timer->when) / p->interval : 0;
-		p->overrun = (int)late;
+		info.timer.overrun = late < OVERRUN_MAX ? (int)late : OVERRUN_MAX;
 		timer_add(timer, timer->when + (late + 1) * p->interval);
 	}
 	struct thread *th = p->notify & SIGEV_THREAD_ID ? thread_find(p->tid) : NULL;
-	if (p->notify == SIGEV_NONE)
+	if (th && th->task != p->task)
+		th = NULL;
+	if (p->notify == SIGEV_NONE || signal_timer_again(p->task, th, p->id, info.timer.overrun + 1))
 		return;
-	if (th && th->task == p->task)
+	if (th)
 		signal_send_thread(th, &info);
 	else
 		signal_send(p->task, &info);
@@ -174,6 +178,13 @@ static struct posix_timer *find(int id)
 	while (p && p->id != id)
 		p = p->next;
 	return p;
+}
+
+void posix_timer_taken(struct task *t, const struct siginfo *info)
+{
+	for (struct posix_timer *p = t->timers; p; p = p->next)
+		if (p->id == info->timer.id)
+			p->overrun = info->timer.overrun;
 }
 
 CALL3(timer_create, clock, event, to)

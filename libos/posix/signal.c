@@ -125,8 +125,12 @@ static void drop_everywhere(struct task *t, uint64_t set)
 bool signal_take(struct thread *t, uint64_t set, struct siginfo *info)
 {
 	struct signals *s = t->task->p.signals;
-	return dequeue(&t->pending, &t->pending_end, &t->pending_mask, set, info) ||
-		dequeue(&s->pending, &s->pending_end, &s->pending_mask, set, info);
+	if (!dequeue(&t->pending, &t->pending_end, &t->pending_mask, set, info) &&
+	    !dequeue(&s->pending, &s->pending_end, &s->pending_mask, set, info))
+		return false;
+	if (info->code == SI_TIMER)
+		posix_timer_taken(t->task, info);
+	return true;
 }
 
 uint64_t signal_pending_set(struct thread *t)
@@ -244,6 +248,20 @@ int signal_send(struct task *t, const struct siginfo *info)
 	if (!error && th)
 		notice(th);
 	return error;
+}
+
+static bool timer_again(struct sigqueue *q, int id, int n)
+{
+	while (q && !(q->info.code == SI_TIMER && q->info.timer.id == id))
+		q = q->next;
+	if (q && __builtin_add_overflow(q->info.timer.overrun, n, &q->info.timer.overrun))
+		q->info.timer.overrun = 0x7fffffff;
+	return q;
+}
+
+bool signal_timer_again(struct task *t, struct thread *th, int id, int n)
+{
+	return timer_again(t->p.signals->pending, id, n) || (th && timer_again(th->pending, id, n));
 }
 
 void signal_force(struct thread *t, const struct siginfo *info)

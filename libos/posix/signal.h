@@ -30,6 +30,10 @@ void thread_signals_end(struct thread *t);
 /* Queues a signal and makes somebody look.  Generated job-control signals undo each other. */
 int signal_send(struct task *t, const struct siginfo *info);	/* -EAGAIN: no memory */
 int signal_send_thread(struct thread *t, const struct siginfo *info);
+/* If the signal of POSIX timer `id` is still pending for the process or for th (may be NULL), that
+ * one stands for n more expiries; false: it is not pending. */
+bool signal_timer_again(struct task *t, struct thread *th, int id, int n);
+void posix_timer_taken(struct task *t, const struct siginfo *info);	/* itimer.c: it was taken */
 /* The caller itself, whatever it blocks or ignores: a blocked or ignored one kills. */
 void signal_force(struct thread *t, const struct siginfo *info);
 void signal_exception(unsigned vector, struct regs *r, struct fault f);
