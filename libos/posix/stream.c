@@ -220,6 +220,11 @@ static void file_send(uint16_t index, const char *path)
 	struct file *f = NULL;
 	long n = page ? file_open_path(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0, &f) : -ENOMEM;
 
+	if (f && !S_ISREG(f->inode->mode)) {	/* a device need not end */
+		n = S_ISDIR(f->inode->mode) ? -EISDIR : -EINVAL;
+		file_put(f);
+		f = NULL;
+	}
 	head.status = n < 0 ? -n : 0;
 	head.size = f ? f->inode->size : 0;
 	frame_send('G', &head, sizeof head);

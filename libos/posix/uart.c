@@ -91,7 +91,7 @@ void uart_init(struct exo_start *s)
 	out(DATA, 1);
 	out(IER, 0);
 	out(LCR, 3);			/* 8 bits, no parity, one stop bit */
-	out(2, 7);			/* FIFOs on and emptied, interrupt from the first byte */
+	out(2, 0xc7);			/* FIFOs on and emptied, interrupt at 14 bytes or a pause */
 	out(MCR, 0x0b);			/* DTR, RTS, interrupt line on */
 	in(LSR);
 	in(DATA);
