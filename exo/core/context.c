@@ -40,9 +40,9 @@ uint64_t call_context_create(struct call *c)
 		return status;
 	if (control == save || control == object || save == object)
 		return FAIL(BUSY, 2);
-	if (frame_table[control].type != EXO_F_DATA || !frame_pin_ok(control))
+	if (!frame_pin_ok(control))
 		return FAIL(BUSY, 3);
-	if (frame_table[save].type != EXO_F_DATA || !frame_pin_ok(save))
+	if (!frame_pin_ok(save))
 		return FAIL(BUSY, 4);
 	if (c->r8 >= cpu_count)
 		return FAIL(ARG, 5);

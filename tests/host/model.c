@@ -111,9 +111,9 @@ uint64_t trace_kinds;
 void trace_event(unsigned kind, unsigned code, uint64_t a, uint64_t b) { (void)kind; (void)code; (void)a; (void)b; }
 void arch_trace_mask(uint64_t kinds) { trace_kinds = kinds; }
 void arch_reboot(void) { panic("reboot"); }
-unsigned model_unmasked;
+unsigned model_unmasked, model_ports;
 void arch_irq_unmask(unsigned gsi) { model_unmasked += gsi != 0; }
-void arch_ports_changed(void) { }
+void arch_ports_changed(void) { model_ports++; }
 
 /* ---- chance (xorshift64*) ----------------------------------------------- */
 
@@ -736,6 +736,7 @@ void model_boot(uint64_t seed)
 		cpus[here].cpu.number = here;
 		cpus[here].cpu.flushed = 1;
 		sched_init_cpu(&cpus[here].cpu, &slices[here]);
+		CHECK(this_cpu()->resched == EXO_RESCHED_PICK, "CPU %u looks for work", here);
 	}
 	here = 0;
 	boot_init();

@@ -230,6 +230,8 @@ TEST(context_control_checks)
 	IS(CALL3(CONTEXT_CTL, x, EXO_CTX_ROOTS, page), TYPE, 3);
 	IS(CALL4(CONTEXT_CTL, x, EXO_CTX_ROUTE, 5, 4), ARG, 3);
 	OK(CALL4(CONTEXT_CTL, x, EXO_CTX_ROUTE, 0x1000, 0x2000));
+	CHECK(context_at(a.d->context_head)->route_lo == 0x1000 &&
+		context_at(a.d->context_head)->route_hi == 0x2000, "route");
 	IS(CALL4(CONTEXT_CTL, x, EXO_CTX_MASK_AT, a.next, 4095), ARG, 4);
 	IS(CALL4(CONTEXT_CTL, x, EXO_CTX_MASK_AT, page, 0), OWNER, 3);
 	IS(CALL4(CONTEXT_CTL, x, EXO_CTX_MASK_AT, a.root, 0), BUSY, 3);
@@ -530,11 +532,13 @@ TEST(slices_rotate)
 {
 	struct slot all = { .type = EXO_T_SLICE, .rights = 7, .aux = 1, .base = 0, .count = 64 };
 	struct actor a = actor_make(60), b = actor_make(60);
-	struct context *xa, *xb;
+	struct context *xa, *xb, *xi;
 	uint64_t name, warnings, time, given = 0, used = 0;
 	const struct exo_slice_page *page;
 	const struct exo_control *ctl;
 
+	for (unsigned i = 0; i < 64; i++)
+		CHECK(cpu_at(1)->slices->slice[i].length == 10000000, "10 ms, until somebody chooses");
 	CHECK(!cap_insert(model_init(), 90, 0, &all, NULL, &name), "insert");
 	OK(CALL6(CAP_COPY, 0, 91, 90, EXO_R_BIND, 0, 0));
 	for (xa = context_at(a.d->context_head); xa->home != 1; xa = context_at(xa->sibling_next))
@@ -579,6 +583,26 @@ TEST(slices_rotate)
 	CHECK(warnings & EXO_EV_SLICE_START && warnings & EXO_EV_SLICE_END, "told of start and end");
 	CHECK(context_control(xa)->forced > 5 && context_control(xa)->switches > 5 &&
 		context_control(xa)->switches < 1000, "saved by force");
+	/* Who yields in one slot has its next one all the same. */
+	while (cpu_at(1)->current != xa || cpu_at(1)->slices->slice[cpu_at(1)->slot].context != xa->id) {
+		model_time += 50000;
+		model_timer(1);
+	}
+	model_on(1);
+	OK(CALL1(YIELD, 0));
+	model_on(0);
+	for (unsigned i = 0; i < 20; i++) {
+		model_time += 50000;
+		model_timer(1);
+	}
+	for (xi = context_at(model_init()->context_head); xi->home != 1; xi = context_at(xi->sibling_next))
+		;
+	time = xi->run_time;
+	for (unsigned i = 0; i < 400; i++) {
+		model_time += 50000;
+		model_timer(1);
+	}
+	CHECK(xi->run_time < time + 1500000, "all slots are bound, and used: %lu", xi->run_time - time);
 	/* One stops: others take its slots, and that is accounted as given. */
 	FINISH(CALL3(CONTEXT_CTL, xb->cap % 128, EXO_CTX_STOP, 0));
 	for (unsigned i = 0; i < 100; i++) {
@@ -646,7 +670,7 @@ TEST(devices_belong_to_one)
 	struct slot cap = { .type = EXO_T_DEVICE, .rights = EXO_R_USE | EXO_R_GRANT };
 	struct actor a = actor_make(60);
 	uint64_t name, event;
-	unsigned with = device_add(&(struct device){ .port = 0x60, .port_count = 5, .has_irq = true, .gsi = 9 });
+	unsigned before, with = device_add(&(struct device){ .port = 0x60, .port_count = 5, .has_irq = true, .gsi = 9 });
 	unsigned bare = device_add(&(struct device){ .gsi = 9 });
 
 	cap.aux = with;
@@ -661,6 +685,7 @@ TEST(devices_belong_to_one)
 	IS(CALL2(DEVICE_CTL, 89, 0), CAP, 1);
 	OK(CALL2(DEVICE_CTL, 90, EXO_DEV_PORTS));
 	OK(CALL2(DEVICE_CTL, 90, EXO_DEV_PORTS));
+	CHECK(model_ports >= 1, "the machine is told");
 	CHECK(model_init()->ports[0].first == 0x60 && model_init()->ports[0].count == 5, "ports");
 	IS(CALL4(DEVICE_CTL, 90, EXO_DEV_BIND, 88, 0x10000), CAP, 3);
 	IS(CALL4(DEVICE_CTL, 90, EXO_DEV_BIND, event, 0x40000), RIGHT, 4);
@@ -681,7 +706,9 @@ TEST(devices_belong_to_one)
 	IS(CALL2(DEVICE_CTL, 20, EXO_DEV_PORTS), LIMIT, 1);
 	a.d->ports[1].first = 0x60;
 	CHECK(model_run(0, model_init()), "runs");
+	before = model_ports;
 	OK(CALL2(CAP_REVOKE, 0, 90));
+	CHECK(model_ports == before + 1, "the machine is told");
 	CHECK(!a.d->ports[1].count && a.d->ports[0].count && a.d->ports[2].count, "closed");
 	control()->events = 0;
 	device_interrupt(9);
@@ -718,7 +745,7 @@ TEST(machine_calls)
 	IS(CALL3(MACHINE_CTL, 91, EXO_M_TRACE, 1), RIGHT, 1);
 	IS(CALL3(MACHINE_CTL, 90, 99, 1), ARG, 2);
 	OK(CALL3(MACHINE_CTL, 90, EXO_M_TRACE, 1));
-	CHECK(CALL3(MACHINE_CTL, 90, EXO_M_IDLE, 0).value == 0, "no CPU idles");
+	CHECK(CALL3(MACHINE_CTL, 90, EXO_M_IDLE, 77).value == 0, "no CPU idles");
 	CHECK(model_panics(reboot), "reboots");
 	kernel_unlock();
 	CHECK(model_panics(ask_for_panic), "panics");

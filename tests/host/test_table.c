@@ -43,6 +43,10 @@ TEST(retype_bottom_up)
 		OK(retype(t[i], 0));
 	CHECK(!pt_get(t[4], 257) && !pt_get(t[4], 263), "kernel slots are not left behind");
 	CHECK(frame_table[t[1]].typerefs == 0, "no reference");
+	/* What lies behind a table is not looked at. */
+	t[0] = fresh();
+	*(uint64_t *)pfn_to_virt(fresh()) = pte(3, RW);
+	OK(retype(t[0], EXO_KIND_PT1));
 	IS(CALL3(FRAME_RETYPE, 0, 0x1000, 1), FAULT, 2);
 	IS(CALL3(FRAME_RETYPE, 99, WINDOW, 1), CAP, 1);
 }
