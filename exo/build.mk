@@ -16,7 +16,7 @@ report: $(GENERATED) ## The kernel's lines of code, longest functions and deepes
 	$(Q)$(PYTHON) tools/report.py $(BUILD)
 
 .PHONY: docs
-docs: ## Regenerate docs/abi.md from the ABI table
+docs: ## Regenerate docs/abi.md and docs/posix.md from their tables
 	$(Q)$(PYTHON) exo/abi/gen.py manual < exo/abi/calls.abi > docs/abi.md
 
 # kernel.elf, linked twice: the symbol table for backtraces is made from the first link.

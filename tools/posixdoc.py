@@ -62,27 +62,29 @@ def problems(calls, notes, absent):
     numbers = [c.number for c in calls]
     noted = {c.name for c in calls if c.state in ("PARTIAL", "FAKE")}
     return ([f"{c.name}: no state {c.state}" for c in calls if c.state not in STATES] +
-            [f"two rows have the number {n}" for n in sorted(set(numbers)) if numbers.count(n) > 1] +
-            [f"{name}: syscalls.notes doesn't say what is missing" for name in sorted(noted - set(notes))] +
-            [f"{name}: has a note, but is not PARTIAL or FAKE" for name in sorted(set(notes) - noted)] +
+            [f"two rows have the number {n}" for n in set(numbers) if numbers.count(n) > 1] +
+            [f"{name}: no note says what is missing" for name in sorted(noted - set(notes))] +
+            [f"{name}: a note, but not PARTIAL or FAKE" for name in sorted(set(notes) - noted)] +
             [f"{name}: listed as absent, but has a row" for name in absent if name in names])
 
 
 def page(calls, notes, absent):
     out = ["# The system calls of the POSIX libOS", "",
-           "Generated from `libos/posix/syscalls.def` and `syscalls.notes` by `make docs`. A test is a case of"
-           " `tests/posix/run` (`-k NAME` repeats it), or a suite of `tests/run`.", "",
+           "Generated from `libos/posix/syscalls.def` and `syscalls.notes` by `make docs`. A test"
+           " is a case of `tests/posix/run` (`-k NAME` repeats it), or a suite of `tests/run`.", "",
            "| state | calls | meaning |", "| --- | --- | --- |"]
-    out += [f"| {state} | {sum(c.state == state for c in calls)} | {text} |" for state, text in STATES.items()]
+    out += [f"| {state} | {sum(c.state == state for c in calls)} | {text} |"
+            for state, text in STATES.items()]
     out += ["", "## Fakes", ""]
     out += [f"- `{c.name}`: {notes[c.name]}" for c in calls if c.state == "FAKE"]
     out += ["", "## Not here", "",
-            f"{len(absent)} calls of Linux 6.1 have no row. They, and every unknown number, give `ENOSYS` and"
-            " leave one line in the log, the first time each: `system call 29 is not there (name[pid])`.", "",
+            f"{len(absent)} calls of Linux 6.1 have no row. They, and every unknown number, give"
+            " `ENOSYS` and leave one line in the log, the first time each: `system call 29 is not"
+            " there (name[pid])`.", "",
             ", ".join(f"`{name}`" for name in absent) + ".", "",
             "## All calls", "", "| number | call | state | other than on Linux | test |",
             "| --- | --- | --- | --- | --- |"]
-    out += [f"| {c.number} | {c.name} | {c.state} | {notes.get(c.name, '').replace('|', chr(92) + '|')} |"
+    out += [f"| {c.number} | {c.name} | {c.state} | {notes.get(c.name, '')} |"
             f" {'' if c.test == '-' else c.test} |" for c in calls]
     return "\n".join(out) + "\n"
 
