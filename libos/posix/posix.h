@@ -110,6 +110,9 @@ size_t process_cmdline(struct process *p, char *buf, size_t n);
 size_t process_environ(struct process *p, char *buf, size_t n);
 size_t process_maps(struct process *p, char *buf, size_t n);
 void process_memory(struct process *p, uint64_t *virtual_bytes, uint64_t *resident_bytes);
+/* Sets of signals, bit n - 1 for signal n. */
+struct signal_sets { uint64_t pending, shared_pending, blocked, ignored, caught; };
+void process_signals(struct process *p, struct signal_sets *sets);
 struct file *process_exe(struct process *p);	/* not counted; may be NULL */
 uint64_t cpu_busy_ns(void);
 uint64_t cpu_idle_ns(void);

@@ -48,6 +48,17 @@ static void show_statm(struct text *t, struct process *p)
 		(unsigned long)(resident / PAGE), (unsigned long)(bytes / PAGE));
 }
 
+static void show_signals(struct text *t, struct process *p)
+{
+	struct signal_sets s;
+
+	process_signals(p, &s);
+	text_print(t, "Threads:\t%d\nSigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\n"
+		"SigIgn:\t%016lx\nSigCgt:\t%016lx\n", process_threads(p), (unsigned long)s.pending,
+		(unsigned long)s.shared_pending, (unsigned long)s.blocked, (unsigned long)s.ignored,
+		(unsigned long)s.caught);
+}
+
 static void show_status(struct text *t, struct process *p)
 {
 	uint64_t bytes = 0, resident = 0;
@@ -65,7 +76,7 @@ static void show_status(struct text *t, struct process *p)
 	if (p->state != 'Z')
 		text_print(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmRSS:\t%8lu kB\n", kb, kb,
 			(unsigned long)(resident / 1024));
-	text_print(t, "Threads:\t%d\n", process_threads(p));
+	show_signals(t, p);
 }
 
 static void show_comm(struct text *t, struct process *p)

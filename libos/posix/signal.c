@@ -351,3 +351,22 @@ void signal_exception(unsigned vector, struct regs *r, struct fault f)
 	}
 	signal_force(this_thread(), &info);
 }
+
+/* For /proc: the first thread stands for the process. */
+void process_signals(struct process *p, struct signal_sets *sets)
+{
+	const struct thread *t = ((struct task *)p)->threads;
+	*sets = (struct signal_sets){ 0 };
+	if (t) {
+		sets->pending = t->pending_mask;
+		sets->blocked = t->blocked;
+	}
+	if (!p->signals)
+		return;
+	sets->shared_pending = p->signals->pending_mask;
+	for (int s = 1; s <= SIG_MAX; s++) {
+		uint64_t handler = p->signals->action[s].handler;
+		sets->ignored |= handler == SIG_IGN ? SIG_BIT(s) : 0;
+		sets->caught |= handler != SIG_IGN && handler != SIG_DFL ? SIG_BIT(s) : 0;
+	}
+}

@@ -387,6 +387,11 @@ size_t process_environ(struct process *p, char *buf, size_t n) { (void)p; return
 size_t process_maps(struct process *p, char *buf, size_t n) { (void)p; memset(buf, 'm',
 	n < 9000 ? n : 9000); return n < 9000 ? n : 9000; }
 void process_memory(struct process *p, uint64_t *v, uint64_t *r) { (void)p; *v = 81920; *r = 8192; }
+void process_signals(struct process *p, struct signal_sets *sets)
+{
+	(void)p;
+	*sets = (struct signal_sets){ 0 };
+}
 struct file *process_exe(struct process *p) { (void)p; return NULL; }
 uint64_t cpu_busy_ns(void) { return 5000000000ull; }
 uint64_t cpu_idle_ns(void) { return 7000000000ull; }
