@@ -235,6 +235,7 @@ TEST(context_control_checks)
 	IS(CALL4(CONTEXT_CTL, x, EXO_CTX_MASK_AT, a.next, 4095), ARG, 4);
 	IS(CALL4(CONTEXT_CTL, x, EXO_CTX_MASK_AT, page, 0), OWNER, 3);
 	IS(CALL4(CONTEXT_CTL, x, EXO_CTX_MASK_AT, a.root, 0), BUSY, 3);
+	OK(CALL4(CONTEXT_CTL, x, EXO_CTX_MASK_AT, a.next, 4094));
 	OK(CALL4(CONTEXT_CTL, x, EXO_CTX_MASK_AT, a.next, 16));
 	OK(CALL4(CONTEXT_CTL, x, EXO_CTX_MASK_AT, a.next + 1, 16));
 	audit();
@@ -342,6 +343,9 @@ TEST(wait_evaluates)
 	predicate(pfn, EXO_EQ, 1)->term[0][0].cap = 100;
 	IS(WAIT_ON(0, 0), CAP, 1);
 	OK(CALL5(FRAME_LEND, 0, 100, pfn + 1, 1, EXO_R_READ));
+	IS(WAIT_ON(0, 0), OWNER, 1);
+	OK(CALL5(FRAME_LEND, 0, 101, pfn - 1, 1, EXO_R_READ));
+	predicate(pfn, EXO_EQ, 1)->term[0][0].cap = 101;
 	IS(WAIT_ON(0, 0), OWNER, 1);
 	predicate(pfn, EXO_EQ, 1)->products = 9;
 	IS(WAIT_ON(0, 0), ARG, 1);
@@ -693,6 +697,8 @@ TEST(devices_belong_to_one)
 	CHECK(model_unmasked == 1, "unmasked");
 	OK(CALL2(DEVICE_CTL, 90, EXO_DEV_ACK));
 	CHECK(model_unmasked == 2, "acknowledged");
+	device_interrupt(8);
+	CHECK(!control()->events, "another's interrupt");
 	device_interrupt(9);
 	CHECK(control()->events & 0x10000, "told");
 	/* Ports go to who opens them, and end with the capability. */
