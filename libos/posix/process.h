@@ -88,10 +88,10 @@ struct cpu {			/* one context */
 	struct thread *dead;		/* to be freed by the next that runs */
 	uint32_t root;			/* loaded */
 	struct thread *state_of;	/* whose extended state the registers hold */
-	bool idling;
+	bool idling;			/* and nobody has told it of work yet */
 	uint64_t since;			/* when `thread` came */
 	uint64_t armed;			/* its kernel timer; FOREVER: none */
-	unsigned passed_over;		/* exits with threads ready and others idle */
+	uint64_t look;			/* when the tick considers those that are ready */
 	uint64_t idle_ns;
 };
 #define CPU_MAX 64

@@ -138,18 +138,24 @@ void sched_account(void)
 	c->since = now;
 }
 
+/* When to look next whether others should have this CPU, or an idle one. */
+static void look_set(struct cpu *c, uint64_t now)
+{
+	c->look = now + (idle_count ? SLICE_SHORT_NS : SLICE_NS);
+}
+
 void schedule(void)
 {
 	struct cpu *c = this_cpu();
 	struct thread *last = c->thread, *next = ready_pop();
 	if (!next)
 		next = c->idle;
-	c->passed_over = 0;
 	if (next == last) {
 		last->state = THREAD_RUNNING;
 		return;
 	}
 	sched_account();
+	look_set(c, c->since);
 	if (last->mm && last->state != THREAD_DEAD)
 		thread_state_save(last);
 	next->state = THREAD_RUNNING;
@@ -292,6 +298,7 @@ static void kick_idle(void)
 {
 	for (unsigned i = 0; i < cpu_count; i++)
 		if (cpu_table[i].idling) {
+			cpu_table[i].idling = false;	/* told already */
 			exo_event_signal(cpu_table[i].event, EVENT_KICK);
 			return;
 		}
@@ -301,12 +308,8 @@ void sched_arm(void)
 {
 	struct cpu *c = this_cpu();
 	uint64_t when = timer_earliest();
-	if (ready_head) {
-		uint64_t end = c->since + (idle_count ? SLICE_SHORT_NS : SLICE_NS);
-		when = end < when ? end : when;
-		if (idle_count && ++c->passed_over >= 2)
-			kick_idle();
-	}
+	if (ready_head && c->look < when)
+		when = c->look;
 	if (c->thread->task->cpu_next != FOREVER) {
 		uint64_t end = time_now() + cpu_timers_left(c->thread->task);
 		when = end < when ? end : when;
@@ -323,7 +326,10 @@ void sched_tick(uint64_t now)
 	timers_run(now);
 	if (c->thread->task && c->thread->task->cpu_next != FOREVER)
 		cpu_timers_check(c->thread->task);
-	if (!ready_head || c->thread == c->idle)
+	if (now < c->look || c->thread == c->idle)
+		return;
+	look_set(c, now);
+	if (!ready_head)
 		return;
 	if (idle_count)
 		kick_idle();
@@ -362,7 +368,8 @@ uint64_t cpu_idle_ns(void)
 {
 	uint64_t sum = 0;
 	for (unsigned i = 0; i < cpu_count; i++)
-		sum += cpu_table[i].idle_ns + (cpu_table[i].idling ? time_now() - cpu_table[i].since : 0);
+		sum += cpu_table[i].idle_ns + (cpu_table[i].thread == cpu_table[i].idle ?
+			time_now() - cpu_table[i].since : 0);
 	return sum;
 }
 

@@ -232,7 +232,7 @@ CALL2(membarrier, command, flags)
 	if (command & ~31ul || command & (command - 1))
 		return -EINVAL;
 	for (unsigned i = 0; i < cpu_count; i++)
-		if (&cpu_table[i] != this_cpu() && !cpu_table[i].idling)
+		if (&cpu_table[i] != this_cpu() && cpu_table[i].thread != cpu_table[i].idle)
 			exo_event_signal(cpu_table[i].event, EVENT_KICK);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return 0;
