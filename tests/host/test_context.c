@@ -329,8 +329,12 @@ TEST(wait_evaluates)
 	CHECK(WAIT_ON(0, 0).value == 1, "the second product");
 	p->term[1][1].value = 0;
 	IS(WAIT_ON(0, 0), TIMEOUT, 0);
-	p->term[0][0].value = 6;
-	OK(WAIT_ON(0, 0));
+	p = predicate(pfn, EXO_EQ, 6);
+	p->terms[0] = 2;
+	p->term[0][1] = (struct exo_term){ .addr = (uint64_t)pfn << 12, .op = EXO_NE, .value = 6 };
+	IS(WAIT_ON(0, 0), TIMEOUT, 0);
+	p->terms[0] = 1;
+	OK(WAIT_ON(0, 0));	/* one term is one term */
 	IS(CALL3(WAIT, 0, 0, 0), TIMEOUT, 0);	/* nothing of an earlier predicate is left */
 	p->term[0][0].op = EXO_CMP_COUNT;
 	IS(WAIT_ON(0, 0), ARG, 1);
@@ -636,10 +640,11 @@ TEST(yield_donates)
 	OK(CALL3(CONTEXT_CTL, cap, EXO_CTX_HOME, 0));
 	OK(CALL4(CONTEXT_CTL, cap, EXO_CTX_START, 0x1000, 0));
 	context_control(x)->mask = 1;
+	regs()->rbx = 0x1234;
 	OK(CALL1(YIELD, cap));
-	CHECK(me() == x, "it runs");
+	CHECK(me() == x && regs()->rip == 0x1000 && regs()->rbx == 0, "it runs");
 	OK(CALL1(YIELD, 0));
-	CHECK(me() == own, "and back");
+	CHECK(me() == own && regs()->rbx == 0x1234, "and back, with its registers");
 	OK(CALL1(YIELD, 0));
 }
 
