@@ -52,7 +52,6 @@ void wait_wake(struct context *x, unsigned status, uint64_t value)
 		return;
 	timer_cancel(x, TIMER_WAIT);
 	pins(&x->pred, frame_unpin);
-	x->pred.products = 0;
 	x->woken = 1;
 	x->wake_status = status;
 	x->wake_value = value;

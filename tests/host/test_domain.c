@@ -174,9 +174,12 @@ TEST(loans_end_waits)
 	model_on(1);
 	waiter = this_cpu()->current;
 	memset(p, 0, sizeof *p);
-	p->products = 1;
+	p->products = 2;	/* of which the second's second term is on loan */
 	p->terms[0] = 1;
-	p->term[0][0] = (struct exo_term){ .addr = (uint64_t)x << 12, .op = EXO_EQ, .cap = 50, .value = 5 };
+	p->terms[1] = 2;
+	p->term[0][0] = (struct exo_term){ .addr = (uint64_t)a.next << 12, .op = EXO_EQ, .value = 5 };
+	p->term[1][0] = p->term[0][0];
+	p->term[1][1] = (struct exo_term){ .addr = (uint64_t)x << 12, .op = EXO_EQ, .cap = 50, .value = 5 };
 	CALL3(WAIT, WINDOW + 1024, EXO_FOREVER, 0);
 	CHECK(waiter->state == EXO_CS_WAITING && frame_table[x].pins == 1, "waits");
 	audit();
