@@ -1,0 +1,148 @@
+/* The records of a virtual machine and what the monitor's files offer each other.
+ *
+ * One VM a domain.  Its guest's frames are named by mfn (real frame numbers) and pfn (the
+ * guest's own count from 0).  Functions that can fail return 0 or a negative Xen errno
+ * (xen.h), unless they say otherwise.  Design: docs/vmm-design.md.
+ *
+ * Locking: vCPU contexts and the I/O thread run at once on several CPUs.  vm.lock guards pins,
+ * ports and vCPU states; page tables are guarded by the kernel; each vCPU's record is its own.
+ */
+#ifndef VMM_H
+#define VMM_H
+
+#include "libos/common/common.h"
+#include "libos/common/lock.h"
+#include "libos/common/upcall.h"
+#include "xen.h"
+
+#define M2P_BASE	0xffff800000000000ul			/* slot 256 */
+#define RAM_BASE	(EXO_MONITOR_BASE + 0x10000000000ul)	/* slot 266: mfn * 4096, read-only */
+#define BUILD_BASE	(EXO_MONITOR_BASE + 0x18000000000ul)	/* slot 267: pfn * 4096, writable,
+								 * until the guest starts */
+#define VMM_VCPUS	8
+#define VMM_PORTS	1024
+
+/* ---- the machine ------------------------------------------------------------------------ */
+
+struct vm_options {			/* from the command line */
+	const char *kernel, *initrd, *append, *name;
+	const char *disk[4];
+	unsigned disks, vcpus;
+	uint64_t memory;		/* bytes */
+	bool patch;			/* hot hypercall sites may be rewritten */
+	bool stats;			/* print counters of traps and calls at the end */
+};
+
+struct vm {
+	struct vm_options opt;
+	uint64_t monitor_root;		/* of the I/O thread; holds slots 264-267 */
+	uint64_t pages;			/* of guest RAM */
+	uint32_t *p2m;			/* pfn -> mfn; the monitor's own copy, as built */
+	uint64_t m2p_l3;		/* the L3 of slot 256, shared by all K roots */
+	uint64_t mfn_lo, mfn_hi;	/* [lo, hi) of all guest frames */
+	struct xen_shared_info *shared;	/* mapped writable in the physmap */
+	uint64_t shared_mfn;
+	uint64_t console_mfn, store_mfn;	/* guest pages (in the p2m); monitor's view of them: */
+	void *console_page, *store_page;
+	unsigned console_port, store_port;
+	struct lock lock;
+	unsigned vcpus;
+	struct vcpu *vcpu[VMM_VCPUS];
+};
+extern struct vm vm;
+
+/* What the builder leaves for vCPU 0 (build.c -> vcpu.c). */
+struct vm_start {
+	uint64_t root;			/* mfn of the first L4, typed, with the monitor's slots */
+	uint64_t entry, stack, start_info;	/* guest addresses */
+};
+
+/* main.c.  Both say the reason on standard error and end the domain. */
+_Noreturn void vm_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));	/* 1 */
+_Noreturn void vm_end(unsigned status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#define VM_END_POWEROFF	0
+#define VM_END_CRASH	2
+#define VM_END_STOPPED	3
+#define VM_END_REBOOT	64	/* the tool starts it again */
+#define VM_END_BUG	124
+
+/* ---- ram.c ------------------------------------------------------------------------------ */
+
+/* Takes `pages` cold frames, fills vm.p2m, M2P, the RAM window and the build window. */
+void ram_init(uint64_t pages);
+/* Takes the build window away (no writable alias is left) and flushes. */
+void ram_build_end(void);
+static inline bool ram_has(uint64_t mfn);	/* a frame of the guest's */
+static inline const void *ram_page(uint64_t mfn) { return (const void *)(RAM_BASE + mfn * EXO_PAGE_SIZE); }
+static inline void *ram_build(uint64_t pfn) { return (void *)(BUILD_BASE + pfn * EXO_PAGE_SIZE); }
+void m2p_set(uint64_t mfn, uint64_t pfn);
+/* Gives a typed L4 the monitor's slots. */
+uint64_t ram_adopt_root(uint64_t mfn);
+/* A second, writable mapping of a guest frame that stays data: NULL = none possible. */
+void *ram_share(uint64_t mfn);
+
+extern uint64_t ram_bitmap[];		/* of guest frames, from vm.mfn_lo on */
+static inline bool ram_has(uint64_t mfn)
+{
+	return mfn >= vm.mfn_lo && mfn < vm.mfn_hi &&
+		ram_bitmap[(mfn - vm.mfn_lo) / 64] >> (mfn - vm.mfn_lo) % 64 & 1;
+}
+
+/* ---- image.c, build.c --------------------------------------------------------------------- */
+
+void vm_build(struct vm_start *start);	/* loads kernel and initrd; vm_refuse on a bad one */
+
+/* ---- vcpu.c ----------------------------------------------------------------------------- */
+
+struct vcpu {
+	unsigned number;
+	uint64_t context;		/* capability */
+	uint64_t event;			/* capability that signals it: bit VCPU_KICK */
+	uint64_t control_pfn;
+	struct upcall_base *base;
+	volatile struct xen_vcpu_info *info;	/* in vm.shared, or a guest address after
+						 * register_vcpu_info (K roots only) */
+	uint64_t info_mfn;		/* its frame and offset: for the I/O thread and other vCPUs, */
+	unsigned info_offset;
+	volatile struct xen_vcpu_info *info_alias;	/* ... who see it here */
+	uint64_t root_k, root_u;	/* mfns; 0 = no user root */
+	uint64_t kernel_sp;		/* stack_switch */
+	uint64_t timer;			/* singleshot deadline, 0 = none */
+	uint64_t runstate;		/* guest address, 0 = none */
+	bool up;
+};
+#define VCPU_KICK	(1ul << 16)
+static inline struct vcpu *vcpu_of(const struct upcall_regs *r)
+{
+	return upcall_base_of(r)->self;
+}
+_Noreturn void vm_run(const struct vm_start *start);	/* on the first context: becomes vCPU 0 */
+
+/* ---- event.c ---------------------------------------------------------------------------- */
+
+/* Makes a port pending; from any context.  Reaches the vCPU it is bound to. */
+void evtchn_raise(unsigned port);
+/* A port whose other end is a back end of the monitor: `notify` runs on the sender's vCPU, must
+ * not block (it sets a bit and signals the I/O thread: io_kick). */
+unsigned evtchn_backend(void (*notify)(void *arg), void *arg);
+/* The back end binds itself to a port that the guest made by alloc_unbound. */
+int evtchn_attach(unsigned port, void (*notify)(void *arg), void *arg);
+
+/* ---- grant.c ---------------------------------------------------------------------------- */
+
+/* The frame that the guest grants by `ref` (version 1), for reading or writing; 0: none.
+ * Marks it in use until grant_put. */
+uint64_t grant_get(uint32_t ref, bool write);
+void grant_put(uint32_t ref);
+
+/* ---- io.c: the I/O thread ----------------------------------------------------------------- */
+
+#define IO_CONSOLE	(1ul << 16)
+#define IO_STORE	(1ul << 17)
+#define IO_BLK(n)	(1ul << (20 + (n)))
+void io_start(void);			/* makes the context and lets it run */
+void io_kick(uint64_t bits);		/* from a vCPU: wakes it */
+/* A watch or value that the VMM itself sets, before the guest runs: store.c */
+int store_set(const char *path, const char *value);
+
+#endif
