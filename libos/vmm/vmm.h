@@ -35,7 +35,7 @@ struct vm_options {			/* from the command line */
 
 struct vm {
 	struct vm_options opt;
-	uint64_t monitor_root;		/* of the I/O thread; holds slots 264-267 */
+	uint64_t monitor_root;		/* of the first context, the I/O thread; holds slots 264-267 */
 	uint64_t pages;			/* of guest RAM */
 	uint32_t *p2m;			/* pfn -> mfn; the monitor's own copy, as built */
 	uint64_t m2p_l3;		/* the L3 of slot 256, shared by all K roots */
@@ -78,8 +78,10 @@ static inline void *ram_build(uint64_t pfn) { return (void *)(BUILD_BASE + pfn *
 void m2p_set(uint64_t mfn, uint64_t pfn);
 /* Gives a typed L4 the monitor's slots. */
 uint64_t ram_adopt_root(uint64_t mfn);
-/* A second, writable mapping of a guest frame that stays data: NULL = none possible. */
+/* A second, writable mapping of a guest frame, which can't become a page table meanwhile: NULL =
+ * none possible.  Only in the roots of the monitor and of guest kernels. */
 void *ram_share(uint64_t mfn);
+void ram_unshare(void *page);
 
 extern uint64_t ram_bitmap[];		/* of guest frames, from vm.mfn_lo on */
 static inline bool ram_has(uint64_t mfn)
@@ -116,7 +118,8 @@ static inline struct vcpu *vcpu_of(const struct upcall_regs *r)
 {
 	return upcall_base_of(r)->self;
 }
-_Noreturn void vm_run(const struct vm_start *start);	/* on the first context: becomes vCPU 0 */
+/* Makes vCPU 0's context and lets it run; returns. */
+void vm_run(const struct vm_start *start);
 
 /* ---- event.c ---------------------------------------------------------------------------- */
 
@@ -130,6 +133,10 @@ int evtchn_attach(unsigned port, void (*notify)(void *arg), void *arg);
 
 /* ---- grant.c ---------------------------------------------------------------------------- */
 
+#define GRANT_FRAMES	8u		/* at most, of 512 references each */
+/* Makes `count` frames of the table be there; fills their mfns (grant_table_op setup_table). */
+int grant_setup(unsigned count, uint64_t *mfn);
+unsigned grant_size(void);		/* frames that are there now (query_size) */
 /* The frame that the guest grants by `ref` (version 1), for reading or writing; 0: none.
  * Marks it in use until grant_put. */
 uint64_t grant_get(uint32_t ref, bool write);
@@ -137,12 +144,20 @@ void grant_put(uint32_t ref);
 
 /* ---- io.c: the I/O thread ----------------------------------------------------------------- */
 
-#define IO_CONSOLE	(1ul << 16)
-#define IO_STORE	(1ul << 17)
-#define IO_BLK(n)	(1ul << (20 + (n)))
-void io_start(void);			/* makes the context and lets it run */
-void io_kick(uint64_t bits);		/* from a vCPU: wakes it */
-/* A watch or value that the VMM itself sets, before the guest runs: store.c */
+/* The domain's first context: the proxy's event reaches it.  Order of main.c: io_init (ports of
+ * console and store, disks opened, the store filled), vm_build, vm_run, io_run. */
+#define IO_CONSOLE	(1ul << 0)
+#define IO_STORE	(1ul << 1)
+#define IO_END		(1ul << 2)
+#define IO_BLK(n)	(1ul << (8 + (n)))
+void io_init(void);			/* vm_refuse on a bad disk */
+_Noreturn void io_run(void);
+void io_kick(uint64_t bits);		/* from any context: wakes it; no call if it is awake */
+/* The way out from any context: what the guest wrote to its console is delivered, then `text`
+ * ("" = nothing; copied) on standard error; the domain ends with this status.  vm_end's way
+ * once io_run runs. */
+_Noreturn void io_end(unsigned status, const char *text);
+/* Sets a value of the guest's store; before the guest runs, or on the I/O thread. */
 int store_set(const char *path, const char *value);
 
 #endif
