@@ -106,6 +106,28 @@ uint64_t proxy_signal_word(uint64_t *cap);
 /* Files of the session, by number (>= 0) or -errno.  Up to PROXY_SLOT_SIZE bytes a call. */
 int64_t proxy_open(const char *path, unsigned flags);
 int64_t proxy_file(unsigned op, uint32_t file, uint64_t offset, void *data, uint64_t length);
+/* The same for reads and writes of any length, all slots in flight: how many bytes; fewer at the
+ * end of the file. */
+int64_t proxy_transfer(unsigned op, uint32_t file, uint64_t offset, void *data, uint64_t length);
+/* One slot (below PROXY_SLOTS) by hand: its data lies at proxy_slot, PROXY_SLOT_SIZE bytes; ask
+ * starts a request on a slot with none under way, answer blocks until it is done. */
+void *proxy_slot(unsigned slot);
+void proxy_ask(unsigned slot, unsigned op, uint32_t file, uint64_t offset, uint64_t length);
+int64_t proxy_answer(unsigned slot);
+/* The loan that covers the proxy's frames, for frame_copy. */
+uint64_t proxy_loan(void);
+
+/* For a context that serves several things at once, and so blocks in one place only. */
+size_t proxy_take(void *to, size_t n);	/* of standard input, what is there; may be 0 */
+bool proxy_input_ended(void);
+size_t proxy_put(unsigned stream, const void *from, size_t n);	/* what there is room for */
+bool proxy_stopped(unsigned stream);	/* nobody reads it any more */
+struct wait;
+#define PROXY_WAIT_IN	1u	/* standard input has something, or ends */
+#define PROXY_WAIT_OUT	2u	/* standard output has room, or nobody reads it any more */
+/* Adds products to a predicate (always: a signal is there to be taken), and asks the session to
+ * signal changes: to be followed by the wait.  Nothing without a proxy. */
+void proxy_wait(struct wait *w, unsigned what);
 /* Says the status (0-255) and ends the domain. */
 _Noreturn void proxy_exit(unsigned status);
 

@@ -22,6 +22,7 @@ static struct {
 	struct ring in, out, err;
 	unsigned argc, envc;
 	const char *string[ARGS_MAX];
+	struct { unsigned op; uint64_t length; } asked[PROXY_SLOTS];	/* what was asked, by slot */
 } px;
 
 /* ---- attaching ------------------------------------------------------------------------ */
@@ -190,19 +191,80 @@ int proxy_printf(unsigned stream, const char *format, ...)
 	return result < 0 ? result : n;
 }
 
+size_t proxy_take(void *to, size_t n)
+{
+	if (!px.page || !(n = ring_read(&px.in, to, n)))
+		return 0;
+	changed();
+	return n;
+}
+
+bool proxy_input_ended(void) { return !px.page || ring_ended(&px.in); }
+
+size_t proxy_put(unsigned stream, const void *from, size_t n)
+{
+	if (!px.page)
+		return n;
+	if ((n = ring_write(stream == 2 ? &px.err : &px.out, from, n)))
+		changed();
+	return n;
+}
+
+bool proxy_stopped(unsigned stream)
+{
+	return px.page && ring_stopped(stream == 2 ? &px.err : &px.out);
+}
+
+/* One more product, of one term. */
+static void or_term(struct wait *w, const uint64_t *word, enum exo_cmp op, uint64_t value)
+{
+	if (w->p.terms[w->p.products - 1])
+		wait_or(w);
+	term(w, word, op, value);
+}
+
+void proxy_wait(struct wait *w, unsigned what)
+{
+	if (!px.page)
+		return;
+	or_term(w, &px.page->signals.value, EXO_NE, 0);
+	if (what & PROXY_WAIT_IN) {
+		or_term(w, &px.page->in.head.value, EXO_NE, px.in.mine);
+		or_term(w, &px.page->in.end.value, EXO_NE, 0);
+	}
+	if (what & PROXY_WAIT_OUT) {
+		or_term(w, &px.page->out.tail.value, EXO_NE, px.out.mine - px.out.size);
+		or_term(w, &px.page->out.stop.value, EXO_NE, 0);
+	}
+	__atomic_store_n(&px.page->app_waits.value, 1, __ATOMIC_SEQ_CST);
+}
+
 /* ---- files -------------------------------------------------------------------------------- */
 
-/* Carries out slot 0: one request at a time. */
-static int64_t ask(const struct proxy_slot *request)
+uint64_t proxy_loan(void) { return px.cap; }
+
+void *proxy_slot(unsigned slot)
 {
-	struct proxy_slot *s = &px.page->slot[0];
-	struct wait w;
-	s->op = request->op;
-	s->file = request->file;
-	s->offset = request->offset;
-	s->length = request->length;
+	return (uint8_t *)px.page + PROXY_DATA + slot * PROXY_SLOT_SIZE;
+}
+
+void proxy_ask(unsigned slot, unsigned op, uint32_t file, uint64_t offset, uint64_t length)
+{
+	struct proxy_slot *s = &px.page->slot[slot];
+	px.asked[slot].op = op;
+	px.asked[slot].length = length;
+	s->op = op;
+	s->file = file;
+	s->offset = offset;
+	s->length = length;
 	__atomic_store_n(&s->state, PROXY_ASKED, __ATOMIC_RELEASE);
 	changed();
+}
+
+int64_t proxy_answer(unsigned slot)
+{
+	struct proxy_slot *s = &px.page->slot[slot];
+	struct wait w;
 	while (__atomic_load_n(&s->state, __ATOMIC_ACQUIRE) != PROXY_DONE) {
 		wait_start(&w);
 		term(&w, &s->state, EXO_EQ, PROXY_DONE);
@@ -210,6 +272,9 @@ static int64_t ask(const struct proxy_slot *request)
 			return -EPIPE;
 	}
 	int64_t result = *(volatile int64_t *)&s->result;
+	bool moves = px.asked[slot].op == PROXY_READ || px.asked[slot].op == PROXY_WRITE;
+	if (moves && result > 0 && (uint64_t)result > px.asked[slot].length)
+		result = -EINVAL;
 	__atomic_store_n(&s->state, PROXY_FREE, __ATOMIC_RELEASE);
 	return result;
 }
@@ -221,27 +286,63 @@ int64_t proxy_open(const char *path, unsigned flags)
 		return -ENOSYS;
 	if (n >= PROXY_SLOT_SIZE)
 		return -EINVAL;
-	memcpy((uint8_t *)px.page + PROXY_DATA, path, n);
-	return ask(&(struct proxy_slot){ .op = PROXY_OPEN, .file = flags, .length = n });
+	memcpy(proxy_slot(0), path, n);
+	proxy_ask(0, PROXY_OPEN, flags, 0, n);
+	return proxy_answer(0);
 }
 
 int64_t proxy_file(unsigned op, uint32_t file, uint64_t offset, void *data, uint64_t length)
 {
-	uint8_t *shared = (uint8_t *)px.page + PROXY_DATA;
 	if (!px.page)
 		return -EBADF;
 	if (op == PROXY_OPEN || op >= PROXY_OPS || length > PROXY_SLOT_SIZE)
 		return -EINVAL;
 	if (op == PROXY_WRITE)
-		memcpy(shared, data, length);
-	int64_t result = ask(&(struct proxy_slot){ .op = op, .file = file, .offset = offset,
-		.length = length });
-	if (op == PROXY_READ && result > 0) {
-		if ((uint64_t)result > length)
-			return -EINVAL;
-		memcpy(data, shared, result);
-	}
+		memcpy(proxy_slot(0), data, length);
+	proxy_ask(0, op, file, offset, length);
+	int64_t result = proxy_answer(0);
+	if (op == PROXY_READ && result > 0)
+		memcpy(data, proxy_slot(0), result);
 	return result;
+}
+
+/* Bytes of the part that begins at `at`. */
+static uint64_t part_size(uint64_t at, uint64_t length)
+{
+	return length - at < PROXY_SLOT_SIZE ? length - at : PROXY_SLOT_SIZE;
+}
+
+int64_t proxy_transfer(unsigned op, uint32_t file, uint64_t offset, void *data, uint64_t length)
+{
+	uint8_t *bytes = data;
+	uint64_t asked = 0, answered = 0;
+	int64_t total = 0;
+	bool ended = false;
+	if (!px.page)
+		return -EBADF;
+	if (op != PROXY_READ && op != PROXY_WRITE)
+		return -EINVAL;
+	while (answered < asked || (asked < length && !ended)) {
+		unsigned slot = asked / PROXY_SLOT_SIZE % PROXY_SLOTS;
+		if (asked < length && !ended && asked - answered < PROXY_SLOTS * PROXY_SLOT_SIZE) {
+			uint64_t n = part_size(asked, length);
+			if (op == PROXY_WRITE)
+				memcpy(proxy_slot(slot), bytes + asked, n);
+			proxy_ask(slot, op, file, offset + asked, n);
+			asked += PROXY_SLOT_SIZE;
+			continue;
+		}
+		uint64_t n = part_size(answered, length);
+		slot = answered / PROXY_SLOT_SIZE % PROXY_SLOTS;
+		int64_t result = proxy_answer(slot);
+		if (!ended && result > 0 && op == PROXY_READ)
+			memcpy(bytes + answered, proxy_slot(slot), result);
+		if (!ended)
+			total = result < 0 ? result : total + result;
+		ended |= result < (int64_t)n;
+		answered += PROXY_SLOT_SIZE;
+	}
+	return total;
 }
 
 _Noreturn void proxy_exit(unsigned status)

@@ -32,6 +32,23 @@ static uint64_t move(unsigned op, uint8_t (*byte_at)(uint64_t))
 
 static uint8_t pattern(uint64_t i) { return i * 7 + i / 256; }
 
+/* More than all slots hold at once, at odd places; then past the end. */
+static void transfers(void)
+{
+	static uint8_t many[6 * PROXY_SLOT_SIZE + 777];
+	const uint64_t n = sizeof many;
+	for (uint64_t i = 0; i < n; i++)
+		many[i] = pattern(i);
+	NEED("transfer_write", proxy_transfer(PROXY_WRITE, file, 123, many, n) == (int64_t)n);
+	memset(many, 0, n);
+	bool same = proxy_transfer(PROXY_READ, file, 123, many, n) == (int64_t)n;
+	for (uint64_t i = 0; i < n; i++)
+		same &= many[i] == pattern(i);
+	NEED("transfer_read", same);
+	NEED("transfer_end", proxy_transfer(PROXY_READ, file, n, many, n) == 123);
+	NEED("transfer_closed", proxy_transfer(PROXY_READ, file + 9, 0, many, n) == -9);
+}
+
 static void files(const char *path)
 {
 	file = proxy_open(path, PROXY_O_READ | PROXY_O_WRITE | PROXY_O_CREATE | PROXY_O_TRUNC);
@@ -40,6 +57,7 @@ static void files(const char *path)
 	NEED("file_size", proxy_file(PROXY_GETSIZE, file, 0, NULL, 0) == SIZE);
 	NEED("file_read", move(PROXY_READ, pattern) == SIZE);
 	NEED("file_sync", proxy_file(PROXY_SYNC, file, 0, NULL, 0) == 0);
+	transfers();
 	NEED("file_set_size", proxy_file(PROXY_SETSIZE, file, 1000, NULL, 0) == 0);
 	NEED("file_read_end", proxy_file(PROXY_READ, file, 900, bytes, 500) == 100);
 	NEED("file_close", proxy_file(PROXY_CLOSE, file, 0, NULL, 0) == 0);
