@@ -15,10 +15,17 @@
 #include "libos/common/upcall.h"
 #include "xen.h"
 
-#define M2P_BASE	0xffff800000000000ul			/* slot 256 */
-#define RAM_BASE	(EXO_MONITOR_BASE + 0x10000000000ul)	/* slot 266: mfn * 4096, read-only */
-#define BUILD_BASE	(EXO_MONITOR_BASE + 0x18000000000ul)	/* slot 267: pfn * 4096, writable,
-								 * until the guest starts */
+#define M2P_SLOT	256
+#define MONITOR_SLOT	264
+#define RAM_SLOT	266
+#define BUILD_SLOT	267
+#define M2P_BASE	0xffff800000000000ul
+#define RAM_BASE	(EXO_MONITOR_BASE + 0x10000000000ul)	/* mfn * 4096, read-only */
+#define BUILD_BASE	(EXO_MONITOR_BASE + 0x18000000000ul)	/* pfn * 4096, writable, until the
+								 * guest starts */
+/* Frames beside the guest's own that a monitor asks for at the start (one with fewer refuses):
+ * M2P, p2m, tables, and what vCPUs, grants and rings take later. */
+#define VMM_OVERHEAD(pages)	((pages) / 256 + 512)
 #define VMM_VCPUS	8
 #define VMM_PORTS	1024
 
@@ -33,12 +40,12 @@ struct vm_options {			/* from the command line */
 	bool stats;			/* print counters of traps and calls at the end */
 };
 
+struct vcpu;			/* run.h */
 struct vm {
 	struct vm_options opt;
 	uint64_t monitor_root;		/* of the first context, the I/O thread; holds slots 264-267 */
 	uint64_t pages;			/* of guest RAM */
 	uint32_t *p2m;			/* pfn -> mfn; the monitor's own copy, as built */
-	uint64_t m2p_l3;		/* the L3 of slot 256, shared by all K roots */
 	uint64_t mfn_lo, mfn_hi;	/* [lo, hi) of all guest frames */
 	struct xen_shared_info *shared;	/* mapped writable in the physmap */
 	uint64_t shared_mfn;
@@ -48,12 +55,14 @@ struct vm {
 	struct lock lock;
 	unsigned vcpus;
 	struct vcpu *vcpu[VMM_VCPUS];
+	bool running;			/* the I/O thread serves: ends go through it */
 };
-extern struct vm vm;
+extern struct vm vm;			/* ram.c */
 
 /* What the builder leaves for vCPU 0 (build.c -> vcpu.c). */
 struct vm_start {
-	uint64_t root;			/* mfn of the first L4, typed, with the monitor's slots */
+	uint64_t root;			/* mfn of the first L4, typed, with the monitor's slots; the
+					 * guest takes it for pinned */
 	uint64_t entry, stack, start_info;	/* guest addresses */
 };
 
@@ -61,6 +70,7 @@ struct vm_start {
 _Noreturn void vm_refuse(const char *format, ...) __attribute__((format(printf, 1, 2)));	/* 1 */
 _Noreturn void vm_end(unsigned status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #define VM_END_POWEROFF	0
+#define VM_END_REFUSED	1
 #define VM_END_CRASH	2
 #define VM_END_STOPPED	3
 #define VM_END_REBOOT	64	/* the tool starts it again */
@@ -70,54 +80,34 @@ _Noreturn void vm_end(unsigned status, const char *format, ...) __attribute__((f
 
 /* Takes `pages` cold frames, fills vm.p2m, M2P, the RAM window and the build window. */
 void ram_init(uint64_t pages);
+/* Zeroed memory for the monitor itself, for good; vm_refuse if there is none. */
+void *ram_memory(uint64_t bytes);
 /* Takes the build window away (no writable alias is left) and flushes. */
 void ram_build_end(void);
 static inline bool ram_has(uint64_t mfn);	/* a frame of the guest's */
 static inline const void *ram_page(uint64_t mfn) { return (const void *)(RAM_BASE + mfn * EXO_PAGE_SIZE); }
 static inline void *ram_build(uint64_t pfn) { return (void *)(BUILD_BASE + pfn * EXO_PAGE_SIZE); }
 void m2p_set(uint64_t mfn, uint64_t pfn);
-/* Gives a typed L4 the monitor's slots. */
+/* Gives a typed L4 the monitor's slots; a status of the kernel's. */
 uint64_t ram_adopt_root(uint64_t mfn);
 /* A second, writable mapping of a guest frame, which can't become a page table meanwhile: NULL =
  * none possible.  Only in the roots of the monitor and of guest kernels. */
 void *ram_share(uint64_t mfn);
 void ram_unshare(void *page);
 
-extern uint64_t ram_bitmap[];		/* of guest frames, from vm.mfn_lo on */
+extern uint64_t *ram_bitmap;		/* of guest frames, from vm.mfn_lo on */
 static inline bool ram_has(uint64_t mfn)
 {
 	return mfn >= vm.mfn_lo && mfn < vm.mfn_hi &&
 		ram_bitmap[(mfn - vm.mfn_lo) / 64] >> (mfn - vm.mfn_lo) % 64 & 1;
 }
 
-/* ---- image.c, build.c --------------------------------------------------------------------- */
+/* ---- load.c, build.c ---------------------------------------------------------------------- */
 
 void vm_build(struct vm_start *start);	/* loads kernel and initrd; vm_refuse on a bad one */
 
 /* ---- vcpu.c ----------------------------------------------------------------------------- */
 
-struct vcpu {
-	unsigned number;
-	uint64_t context;		/* capability */
-	uint64_t event;			/* capability that signals it: bit VCPU_KICK */
-	uint64_t control_pfn;
-	struct upcall_base *base;
-	volatile struct xen_vcpu_info *info;	/* in vm.shared, or a guest address after
-						 * register_vcpu_info (K roots only) */
-	uint64_t info_mfn;		/* its frame and offset: for the I/O thread and other vCPUs, */
-	unsigned info_offset;
-	volatile struct xen_vcpu_info *info_alias;	/* ... who see it here */
-	uint64_t root_k, root_u;	/* mfns; 0 = no user root */
-	uint64_t kernel_sp;		/* stack_switch */
-	uint64_t timer;			/* singleshot deadline, 0 = none */
-	uint64_t runstate;		/* guest address, 0 = none */
-	bool up;
-};
-#define VCPU_KICK	(1ul << 16)
-static inline struct vcpu *vcpu_of(const struct upcall_regs *r)
-{
-	return upcall_base_of(r)->self;
-}
 /* Makes vCPU 0's context and lets it run; returns. */
 void vm_run(const struct vm_start *start);
 
