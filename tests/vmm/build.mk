@@ -1,0 +1,3 @@
+# Tests of the VMM libOS.
+
+include $(wildcard tests/vmm/*/build.mk)
