@@ -9,6 +9,9 @@
 
 #include "vmm.h"
 
+/* io.c: the physical address of the monitor's own memory, for the kernel; 0: not mapped. */
+uint64_t io_phys(const void *at);
+
 /* console.c */
 void console_init(void);
 void console_serve(void);

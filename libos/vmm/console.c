@@ -1,0 +1,88 @@
+/* The guest's console: the ring in its page against the streams of the proxy, bytes as they are.
+ *
+ * Both ways with back-pressure: what standard output doesn't take stays in the ring, where the
+ * guest sees that it is full; what the guest doesn't read stays with the proxy.  If nobody reads
+ * standard output any more, the guest's output vanishes.  The ring is the guest's memory:
+ * positions are read once, and nonsense counts as empty.
+ */
+#include "io.h"
+
+#define IN_SIZE		1024u
+#define OUT_SIZE	2048u
+
+static volatile struct xen_console_ring *ring(void) { return vm.console_page; }
+
+static uint32_t out_used(void)
+{
+	uint32_t n = __atomic_load_n(&ring()->out_prod, __ATOMIC_ACQUIRE) - ring()->out_cons;
+	return n <= OUT_SIZE ? n : 0;
+}
+
+static uint32_t in_room(void)
+{
+	uint32_t n = ring()->in_prod - __atomic_load_n(&ring()->in_cons, __ATOMIC_ACQUIRE);
+	return n <= IN_SIZE ? IN_SIZE - n : 0;
+}
+
+/* What the guest has written, as far as there is room: how many bytes. */
+static uint32_t output(void)
+{
+	uint32_t used = out_used(), cons = ring()->out_cons, done = 0;
+	while (done < used) {
+		uint32_t at = (cons + done) % OUT_SIZE, part = used - done;
+		if (part > OUT_SIZE - at)
+			part = OUT_SIZE - at;
+		uint32_t took = proxy_stopped(1) ? part : proxy_put(1, (const char *)ring()->out + at, part);
+		done += took;
+		if (took < part)
+			break;
+	}
+	if (done)
+		__atomic_store_n(&ring()->out_cons, cons + done, __ATOMIC_RELEASE);
+	return done;
+}
+
+static uint32_t input(void)
+{
+	char bytes[IN_SIZE];
+	uint32_t prod = ring()->in_prod, n = proxy_take(bytes, in_room());
+	for (uint32_t i = 0; i < n; i++)
+		ring()->in[(prod + i) % IN_SIZE] = bytes[i];
+	if (n)
+		__atomic_store_n(&ring()->in_prod, prod + n, __ATOMIC_RELEASE);
+	return n;
+}
+
+void console_serve(void)
+{
+	uint32_t out = output(), in = input();
+	if (out || in)
+		evtchn_raise(vm.console_port);
+}
+
+unsigned console_wants(void)
+{
+	return (out_used() ? PROXY_WAIT_OUT : 0) |
+		(in_room() && !proxy_input_ended() ? PROXY_WAIT_IN : 0);
+}
+
+void console_drain(void)
+{
+	struct wait w;
+	if (!ring())
+		return;
+	while (output(), out_used()) {
+		wait_start(&w);
+		proxy_wait(&w, PROXY_WAIT_OUT);
+		if (wait_for(&w, EXO_FOREVER) == EXO_LOST)
+			return;
+	}
+}
+
+static void on_send(void *arg)
+{
+	(void)arg;
+	io_kick(IO_CONSOLE);
+}
+
+void console_init(void) { vm.console_port = evtchn_backend(on_send, NULL); }
