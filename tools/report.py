@@ -4,7 +4,7 @@
 usage: report.py [--json] BUILD
 
 Lines of code: no blanks, no comments, of everything linked into the kernel (.c and .S files) except
-drivers/; at most 6,000, 8,000 with filters and storage. Headers, which declare, are counted beside.  The deepest stack is the longest path
+drivers/; at most 6,000 without storage (and network filters), 8,000 with them. Headers, which declare, are counted beside.  The deepest stack is the longest path
 through gcc's call graph (-fcallgraph-info=su), with the calls through tables added by hand; it
 must fit the 16 KiB of a CPU.  Exit status 1: a limit is exceeded.
 """
@@ -16,9 +16,11 @@ import tempfile
 from pathlib import Path
 
 LINES_MAX = 6000
+ALL_MAX = 8000
+STORAGE = {"exo/core/ring.c", "exo/core/disk.c", "exo/arch/pci.c", "exo/arch/disks.c"}
 STACK_MAX = 12288
 # Calls through pointers: who may call whom (prefixes).
-INDIRECT = {"call_dispatch": "call_", "pins": "frame_", "table_sweep": ""}
+INDIRECT = {"call_dispatch": "call_", "pins": "frame_", "table_sweep": "", "interrupt": "block_interrupt"}
 
 
 def strip(text):
@@ -99,32 +101,35 @@ def main():
     build = [a for a in sys.argv[1:] if not a.startswith("--")][0]
     files = sorted(p for folder in ("exo/core", "exo/arch", "exo/abi") for p in Path(folder).rglob("*")
                    if p.suffix in (".c", ".h", ".S"))
-    by_folder, headers = {}, 0
+    by_folder, headers, storage = {}, 0, 0
     for path in files:
         lines = code_lines(path)
         if path.suffix == ".h":
             headers += lines
         else:
             by_folder[str(path.parent)] = by_folder.get(str(path.parent), 0) + lines
+            storage += lines if str(path) in STORAGE else 0
     total = sum(by_folder.values())
     longest = sorted((f for p in files if p.suffix == ".c" for f in functions(p)), reverse=True)
     sizes = sorted(n for n, _, _ in longest)
     flags = ["-std=gnu17", "-O2", "-ffreestanding", "-mno-red-zone", "-mgeneral-regs-only", "-fno-stack-protector",
              "-fno-omit-frame-pointer", "-fpie", "-fvisibility=hidden"]
     stack, path = deepest(*call_graph([p for p in files if p.suffix == ".c"], build, flags))
-    report = {"lines": by_folder, "lines_total": total, "headers": headers, "functions": len(sizes), "median": sizes[len(sizes) // 2],
+    report = {"lines": by_folder, "lines_total": total, "storage": storage, "headers": headers,
+              "functions": len(sizes), "median": sizes[len(sizes) // 2],
               "p90": sizes[len(sizes) * 9 // 10], "longest": longest[:8], "stack": stack, "stack_path": path}
     if as_json:
         print(json.dumps(report, indent=1))
     else:
         for folder, lines in by_folder.items():
             print(f"{lines:6} lines of code in {folder}")
-        print(f"{total:6} in all (limit {LINES_MAX}); and {headers} in headers")
+        print(f"{total:6} in all (limit {ALL_MAX}), {total - storage} without storage (limit {LINES_MAX}); "
+              f"and {headers} in headers")
         print(f"functions: {len(sizes)}, median {report['median']} lines, 90 % within {report['p90']}; the longest:")
         for n, name, where in longest[:8]:
             print(f"{n:6} {name} ({where})")
         print(f"deepest stack: {stack} bytes (limit {STACK_MAX}): {' > '.join(path)}")
-    return total > LINES_MAX or stack > STACK_MAX
+    return total - storage > LINES_MAX or total > ALL_MAX or stack > STACK_MAX
 
 
 if __name__ == "__main__":

@@ -35,12 +35,12 @@
 
 enum exo_type {
 	EXO_T_NONE, EXO_T_FRAMES, EXO_T_DOMAIN, EXO_T_CONTEXT, EXO_T_EVENT,
-	EXO_T_SLICE, EXO_T_DEVICE, EXO_T_MACHINE, EXO_T_COUNT
+	EXO_T_SLICE, EXO_T_DEVICE, EXO_T_MACHINE, EXO_T_EXTENT, EXO_T_RING, EXO_T_COUNT
 };
 
 /* Rights.  The lowest bit means "may be copied into another domain" for all. */
 #define EXO_R_GRANT	0x01u
-/* frames on loan */
+/* frames on loan; blocks of an extent (READ, WRITE) */
 #define EXO_R_READ	0x02u
 #define EXO_R_WRITE	0x04u
 #define EXO_R_EXEC	0x08u
@@ -58,8 +58,8 @@ enum exo_type {
 /* slice */
 #define EXO_R_BIND	0x02u	/* bind contexts */
 #define EXO_R_LENGTH	0x04u	/* change lengths */
-/* device */
-#define EXO_R_USE	0x02u	/* ports, irq binding and acknowledgement */
+/* device: ports, irq binding and acknowledgement; ring: submit */
+#define EXO_R_USE	0x02u
 /* machine */
 #define EXO_R_LOG	0x02u	/* write to the kernel's log */
 #define EXO_R_TRACE	0x04u	/* switch trace points */
@@ -69,10 +69,10 @@ enum exo_type {
 struct exo_cap_info {
 	uint8_t type, rights;
 	uint16_t gen;
-	uint32_t aux;		/* frames: owner's domain id; event: 0 */
+	uint32_t aux;		/* frames: owner's domain id; extent: disk number; others: 0 */
 	uint64_t base;		/* frames: first pfn; slice: cpu << 32 | first; event: bit mask;
-				 * device: device number; others: object id */
-	uint64_t count;		/* frames, slice: how many */
+				 * device: device number; extent: first block; others: object id */
+	uint64_t count;		/* frames, slice, extent: how many */
 };
 
 /* ---- page-table writes -------------------------------------------------- */
@@ -282,6 +282,64 @@ struct exo_predicate {
 };
 #define EXO_WAIT_UNMASK	1u	/* wait's flags: clear the event mask first, atomically */
 #define EXO_FOREVER	(~0ul)
+
+/* ---- rings and block storage (docs/storage.md) --------------------------- */
+
+/* A ring's header page and, in a second frame, its entries.  Indices count for ever; a
+ * slot is index % EXO_RING_SLOTS.  Each index has a cache line of its own. */
+#define EXO_RING_SLOTS	32u
+struct exo_completion {
+	uint64_t id;		/* the entry's */
+	uint32_t status;	/* code + 256 * enum exo_request_field */
+	uint32_t sectors;	/* done: all, or 0 */
+};
+struct exo_ring {
+	uint64_t submitted, pad0[7];	/* 0x00 libOS: entries written */
+	uint64_t taken, pad1[7];	/* 0x40 kernel: entries taken */
+	uint64_t completed, pad2[7];	/* 0x80 kernel: completions written */
+	uint64_t consumed, pad3[7];	/* 0xc0 libOS: completions read */
+	struct exo_completion completion[EXO_RING_SLOTS];	/* 0x100 */
+};
+_Static_assert(sizeof(struct exo_ring) == 0x300, "ring header");
+enum exo_ring_kind { EXO_RING_BLOCK, EXO_RING_KINDS };
+
+#define EXO_SECTOR		512u
+#define EXO_BLOCK_SECTORS	8u	/* of a block, the unit of extents */
+#define EXO_REQUEST_FRAMES	16u
+enum exo_block_op { EXO_BLK_READ, EXO_BLK_WRITE, EXO_BLK_FLUSH, EXO_BLK_OPS };
+enum exo_block_class { EXO_BLK_DEMAND, EXO_BLK_PREFETCH, EXO_BLK_WRITEBACK, EXO_BLK_CLASSES };
+/* An entry of a block ring. */
+struct exo_block_request {
+	uint64_t id;		/* comes back with the completion */
+	uint32_t extent;	/* capability */
+	uint32_t loan;		/* capability for frames of others; 0 = all are own */
+	uint64_t sector;	/* first one, counted from the extent's start */
+	uint16_t sectors;	/* how many; FLUSH: 0 */
+	uint8_t op, class;
+	uint8_t offset;		/* first sector in the first frame, 0-7; the others are used from their start */
+	uint8_t pad[3];		/* zero */
+	uint64_t reserved[4];	/* zero */
+	uint32_t frame[EXO_REQUEST_FRAMES];	/* pfns, as many as offset and sectors need */
+};
+_Static_assert(sizeof(struct exo_block_request) == 128, "block request");
+/* What a completion's status complains about. */
+enum exo_request_field {
+	EXO_FIELD_NONE, EXO_FIELD_EXTENT, EXO_FIELD_LOAN, EXO_FIELD_SECTOR, EXO_FIELD_OP,
+	EXO_FIELD_FRAME,
+};
+
+struct exo_extent_info {
+	uint64_t base, count;	/* blocks */
+	uint32_t disk;		/* number */
+	uint32_t sector;	/* bytes: requests are multiples of it, at multiples of it */
+	uint32_t flags;		/* EXO_DISK_* */
+	uint32_t depth;		/* requests that the disk works on at a time */
+	uint64_t resets;	/* since boot, after a request that was not answered */
+	char model[40];		/* driver and model, for people */
+};
+#define EXO_DISK_READ_ONLY	1u
+#define EXO_DISK_CACHE		2u	/* has a volatile cache: FLUSH means something */
+#define EXO_DISK_GONE		4u
 
 /* ---- domains ------------------------------------------------------------ */
 

@@ -1,6 +1,6 @@
 /* What the firmware's ACPI tables say about CPUs, interrupt controllers, timers and power.
  *
- * RSDP -> XSDT (or RSDT where there is none) -> MADT, FADT with DSDT, HPET.  Every length is
+ * RSDP -> XSDT (or RSDT where there is none) -> MADT, FADT with DSDT, HPET, MCFG.  Every length is
  * checked against the table's, every table by its checksum; a bad table counts as absent and
  * is named.  Nothing here interprets AML, but for finding the package _S5_.
  */
@@ -180,6 +180,16 @@ static void read_fadt(const struct header *h)
 		find_s5(d);
 }
 
+/* The first segment group, if it is number 0. */
+static void read_mcfg(const uint8_t *p)
+{
+	if (FIELD(uint16_t, p, 52))
+		return;
+	acpi.ecam = FIELD(uint64_t, p, 44);
+	acpi.ecam_first = p[54];
+	acpi.ecam_last = p[55];
+}
+
 void acpi_init(void)
 {
 	for (unsigned i = 0; i < 16; i++)
@@ -197,5 +207,7 @@ void acpi_init(void)
 		read_fadt(h);
 	if ((h = table_find(root, "HPET")) && h->length >= 56)
 		acpi.hpet = FIELD(uint64_t, h, 44);
+	if ((h = table_find(root, "MCFG")) && h->length >= 60)
+		read_mcfg((const uint8_t *)h);
 	log_print("ACPI: %u CPUs, %u IOAPICs%s%s\n", acpi.cpus, acpi.ioapics, acpi.hpet ? ", HPET" : "", acpi.s5 && acpi.pm1a ? ", power-off" : "");
 }

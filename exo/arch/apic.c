@@ -123,6 +123,8 @@ void irq_device(unsigned gsi)
 {
 	line_set(gsi, IOAPIC_MASKED);
 	device_interrupt(gsi);
+	if (pci_irq(gsi))
+		line_set(gsi, 0);
 }
 
 void arch_irq_unmask(unsigned gsi)

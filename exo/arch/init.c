@@ -9,6 +9,7 @@
  */
 #include "exo/arch/machine.h"
 #include "exo/core/device.h"
+#include "exo/core/disk.h"
 #include "exo/core/domain.h"
 #include "exo/core/table.h"
 
@@ -162,6 +163,15 @@ static void give_device(const char *name, uint16_t port, uint16_t count, int irq
 		.type = EXO_T_DEVICE, .rights = EXO_R_GRANT | EXO_R_USE, .aux = device_add(&d) });
 }
 
+/* Of whole blocks; a capability reaches 2^32 of them. */
+static void give_extent(unsigned disk)
+{
+	uint64_t blocks = disks[disk].dev->sectors / EXO_BLOCK_SECTORS;
+	give_cap("disk", disk, &(struct slot){
+		.type = EXO_T_EXTENT, .rights = EXO_R_GRANT | EXO_R_READ | EXO_R_WRITE, .aux = disk,
+		.count = blocks < UINT32_MAX ? blocks : UINT32_MAX });
+}
+
 static void give_caps(void)
 {
 	give_cap("self", -1, &(struct slot){
@@ -174,6 +184,8 @@ static void give_caps(void)
 	give_device("debug", 0xf4, 4, -1);
 	if (acpi.pm1a)
 		give_device("power", acpi.pm1a, 2, -1);
+	for (unsigned i = 0; i < disk_count; i++)
+		give_extent(i);
 	for (unsigned i = 0; i < export_count; i++)
 		give_cap(exports[i].name, -1, &(struct slot){
 			.type = EXO_T_FRAMES, .rights = EXO_R_GRANT | EXO_R_READ,

@@ -18,6 +18,8 @@
 /* ---- vectors, and the ways in and out: entry.S, trap.c, switch.c -------- */
 
 #define VEC_IRQ		0x30	/* GSI n arrives at VEC_IRQ + n, n < 32 */
+#define VEC_MSI		0x50	/* PCI functions' messages: MSIS of them */
+#define MSIS		16u
 #define VEC_TIMER	0xf0	/* LAPIC timer */
 #define VEC_KICK	0xf1	/* IPI: look for something to run, or for an event */
 #define VEC_FLUSH	0xf2	/* IPI: the shootdown mailbox has something */
@@ -180,11 +182,20 @@ struct acpi {
 	struct acpi_ioapic ioapic[IOAPICS_MAX];
 	struct acpi_irq irq[16];
 	uint64_t lapic, hpet;			/* 0: none */
+	uint64_t ecam;				/* PCIe's configuration space; 0: none */
+	uint8_t ecam_first, ecam_last;		/* buses */
 	uint32_t pm1a;				/* control port; 0: none */
 	uint32_t s5;				/* SLP_TYPa of _S5_, ready to write; 0: not found */
 };
 extern struct acpi acpi;
 void acpi_init(void);
+
+/* ---- pci.c, disks.c ---------------------------------------------------------------- */
+
+void pci_init(void);			/* drivers find their devices */
+void irq_msi(unsigned n);		/* vector VEC_MSI + n; lock held */
+bool pci_irq(unsigned gsi);		/* a line of the drivers'? lock held */
+void disks_init(void);			/* brings up what they found */
 
 /* ---- apic.c, clock.c, smp.c, trace.c, init.c -------------------------------------- */
 

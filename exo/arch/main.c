@@ -39,6 +39,8 @@ static void boot_rest(void)
 	smp_init();
 	clock_publish();
 	make_slices();
+	pci_init();
+	disks_init();
 	memory_finish();
 	init_create();
 	smp_release();

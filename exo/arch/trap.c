@@ -83,6 +83,8 @@ static void interrupt(unsigned vector)
 		sched_tick();
 	else if (vector >= VEC_IRQ && vector < VEC_IRQ + 32)
 		irq_device(vector - VEC_IRQ);
+	else if (vector >= VEC_MSI && vector < VEC_MSI + MSIS)
+		irq_msi(vector - VEC_MSI);
 	kernel_unlock();
 }
 

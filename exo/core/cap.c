@@ -248,6 +248,7 @@ static uint64_t cap_narrow(struct slot *s, uint64_t base, uint64_t count)
 	switch (s->type) {
 	case EXO_T_FRAMES:
 	case EXO_T_SLICE:
+	case EXO_T_EXTENT:
 		if (base < s->base || offset >= s->count)
 			return FAIL(ARG, 5);
 		if (!count || count > s->count - offset)
@@ -298,6 +299,7 @@ uint64_t call_cap_info(struct call *c)
 	info = (struct exo_cap_info){ .type = s->type, .rights = s->rights, .gen = s->gen & SLOT_GEN };
 	switch (s->type) {
 	case EXO_T_FRAMES:
+	case EXO_T_EXTENT:
 		info.aux = s->aux;
 		info.base = s->base;
 		info.count = s->count;

@@ -7,11 +7,9 @@
 #define COPY_UNITS	64u
 #define ZEROES		(~0ul)	/* as source: fill with zeroes */
 
-/* May d, or the holder of the loan, write (or read) this frame's bytes? */
-static uint64_t access_check(const struct domain *d, const struct slot *loan, uint64_t pa, bool write,
-	unsigned at)
+uint64_t frame_access_check(const struct domain *d, const struct slot *loan, uint64_t pfn, bool write,
+	unsigned at, unsigned at_loan)
 {
-	uint64_t pfn = pa >> EXO_PAGE_SHIFT;
 	unsigned type, right = write ? EXO_R_WRITE : EXO_R_READ;
 
 	if (!frame_valid(pfn))
@@ -22,7 +20,7 @@ static uint64_t access_check(const struct domain *d, const struct slot *loan, ui
 	if (!loan_covers(loan, pfn))
 		return FAIL(OWNER, at);
 	if (!(loan->rights & right))
-		return FAIL(RIGHT, 6);
+		return FAIL(RIGHT, at_loan);
 	return type == EXO_F_DATA || (!write && type == EXO_F_EXPORT) ? EXO_OK : FAIL(TYPE, at);
 }
 
@@ -61,9 +59,9 @@ uint64_t call_frame_copy(struct call *c)
 			n = page_rest(dst + done);
 		if (at != ZEROES && n > page_rest(at))
 			n = page_rest(at);
-		status = access_check(to, loan, dst + done, true, 2);
+		status = frame_access_check(to, loan, (dst + done) >> EXO_PAGE_SHIFT, true, 2, 6);
 		if (!status && src != ZEROES)
-			status = access_check(from, loan, at, false, 4);
+			status = frame_access_check(from, loan, at >> EXO_PAGE_SHIFT, false, 4, 6);
 		if (status)
 			break;
 		bytes_move(dst + done, at, n);

@@ -51,9 +51,9 @@ struct slot {
 	uint8_t type;		/* enum exo_type */
 	uint8_t rights;
 	uint16_t gen;		/* 12 bits, and SLOT_DYING */
-	uint32_t aux;		/* frames: lender's id (0 = kernel); domain, context, event: the object; slice: CPU;
-				 * device: number */
-	uint32_t base, count;	/* frames, slices: range; event: the 64-bit mask (event_mask) */
+	uint32_t aux;		/* frames: lender's id (0 = kernel); domain, context, event, ring: the object;
+				 * slice: CPU; device: number; extent: disk */
+	uint32_t base, count;	/* frames, slices, extents: range; event: the 64-bit mask (event_mask) */
 	uint32_t parent, child, next, prev;	/* derivation tree, as global names */
 };
 _Static_assert(sizeof(struct slot) == 32, "capability slot");
@@ -162,6 +162,7 @@ struct domain {
 	uint32_t reserve;
 	uint32_t contexts, context_head;	/* list through context.sibling_* */
 	uint32_t slices;		/* bound to its contexts */
+	uint32_t rings, rings_head;	/* of requests to devices: see disk.h */
 	struct slot watch __attribute__((aligned(32)));	/* derived from the watcher's event capability */
 	uint64_t watch_bits;
 	uint64_t run_time;		/* ns of its contexts, up to their last switch */

@@ -7,7 +7,7 @@
 #include "cap.h"
 #include "domain.h"
 #include "table.h"
-#include "context.h"
+#include "disk.h"
 
 #define CONTEXT_UNITS	64u
 
@@ -21,7 +21,11 @@ static bool slot_end(struct slot *s, unsigned *budget)
 {
 	switch (s->type) {
 	case EXO_T_FRAMES:
-		return loan_end(s, budget);
+		return requests_end(slot_domain(s), s, budget) && loan_end(s, budget);
+	case EXO_T_EXTENT:
+		return requests_end(slot_domain(s), s, budget);
+	case EXO_T_RING:
+		return s->parent || ring_end(ring_at(s->aux), budget);
 	case EXO_T_SLICE:
 		slices_lose(slot_domain(s), s->aux, s->base, s->count);
 		return true;

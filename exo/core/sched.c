@@ -5,7 +5,7 @@
  * ready; else to the ring, in turn.  A context gets a warning before its slice ends and
  * is saved by force at the end.  How slots are bound is policy, and somewhere else.
  */
-#include "context.h"
+#include "disk.h"
 
 #define SLICE_DEFAULT	10000000ul	/* ns, until who holds the slice changes it */
 #define SLICE_MIN	100000ul
@@ -230,6 +230,8 @@ void sched_timer(void)
 	uint64_t next = timer_next(&c->wheel), warn = warn_time(c);
 	if (c->current && c->slot_end < next)
 		next = c->slot_end;
+	if (disks_deadline < next)
+		next = disks_deadline;
 	arch_timer_arm(warn < next ? warn : next);
 }
 
@@ -238,6 +240,8 @@ void sched_tick(void)
 	struct cpu *c = this_cpu();
 	uint64_t now = arch_now();
 	timer_run(&c->wheel, now);
+	if (now >= disks_deadline)
+		disks_tick(now);
 	if (now >= warn_time(c)) {
 		c->current->warned = 1;
 		context_signal(c->current, EXO_EV_SLICE_END);

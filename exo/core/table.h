@@ -43,6 +43,10 @@ bool sweep(struct domain *d, uint32_t what, unsigned *budget);
 bool loan_end(struct slot *s, unsigned *budget);
 /* Does a large page at pfn contain a frame of d that is to be taken? */
 bool region_doomed(const struct domain *d, uint64_t pfn);
+/* May d, or the holder of the loan (NULL: none), write (or read) this frame's bytes?  Counts the
+ * arguments for the status: the frame, the loan. */
+uint64_t frame_access_check(const struct domain *d, const struct slot *loan, uint64_t pfn, bool write,
+	unsigned at, unsigned at_loan);
 bool loan_covers(const struct slot *loan, uint64_t pfn);
 
 #endif

@@ -3,6 +3,7 @@
 #define COMMON_COMMON_H
 
 #include "calls.h"
+#include "disk.h"
 #include "domain_host.h"
 #include "elf.h"
 #include "event.h"

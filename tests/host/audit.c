@@ -4,6 +4,7 @@
  */
 #include <string.h>
 #include "tests/host/model.h"
+#include "exo/core/disk.h"
 #include "exo/core/frame.h"
 
 #define DOMAINS_MAX	1024u
@@ -117,6 +118,9 @@ static void check_object(const struct slot *s)
 	if (s->type == EXO_T_CONTEXT || s->type == EXO_T_EVENT)
 		AUDIT(frame_table[s->aux].type == EXO_F_OBJECT && context_at(s->aux)->id == s->aux,
 			"capability to no context");
+	if (s->type == EXO_T_RING)
+		AUDIT(tally[s->aux].object && ring_at(s->aux)->domain == slot_domain(s)->id,
+			"capability to no ring");
 	if (s->type == EXO_T_EVENT)
 		AUDIT(s->parent, "an event derives from its context");
 }
@@ -141,7 +145,7 @@ static void check_slot(const struct slot *s)
 	if (s->type != parent->type)
 		return;
 	AUDIT(!(s->rights & ~parent->rights), "a copy has more rights");
-	if (s->type == EXO_T_FRAMES || s->type == EXO_T_SLICE)
+	if (s->type == EXO_T_FRAMES || s->type == EXO_T_SLICE || s->type == EXO_T_EXTENT)
 		AUDIT(s->aux == parent->aux && (!s->count || !parent->count || (s->base >= parent->base &&
 			s->base + s->count <= parent->base + parent->count)), "a copy covers more");
 	if (s->type == EXO_T_EVENT)
@@ -201,6 +205,56 @@ static void check_contexts(struct domain *d)
 	AUDIT(n == d->contexts, "domain %x has %u contexts, counted %u", d->id, n, d->contexts);
 	if (d->page)
 		tally[d->page].pins++;
+}
+
+/* ---- rings ------------------------------------------------------------------ */
+
+static void check_rings(struct domain *d)
+{
+	uint32_t id = d->rings_head;
+
+	AUDIT(!d->rings == !id, "domain %x: %u rings, but head %x", d->id, d->rings, id);
+	for (unsigned n = 0; n < d->rings; n++, id = ring_at(id)->link.next) {
+		const struct ring *r = ring_at(id);
+
+		AUDIT(frame_table[id].type == EXO_F_OBJECT && r->id == id && r->domain == d->id, "ring %x", id);
+		tally[id].object++;
+		tally[r->header].pins++;
+		tally[r->entries].pins++;
+		for (unsigned i = 0; i < EXO_RING_SLOTS; i++) {
+			const struct request *q = &r->request[i];
+
+			for (unsigned f = 0; q->state != REQUEST_FREE && f < q->frames; f++)
+				tally[q->frame[f]].pins++;
+			AUDIT(q->state == REQUEST_FREE || q->disk < disk_count, "request %u of ring %x", i, id);
+			AUDIT(q->state == REQUEST_FREE || (slot_at(q->extent)->type == EXO_T_EXTENT &&
+				slot_domain(slot_at(q->extent)) == d), "request %u of ring %x outlived its extent", i, id);
+			AUDIT(q->state == REQUEST_FREE || !q->loan || (slot_at(q->loan)->type == EXO_T_FRAMES &&
+				slot_domain(slot_at(q->loan)) == d), "request %u of ring %x outlived its loan", i, id);
+		}
+	}
+	AUDIT(id == d->rings_head, "domain %x: rings are linked wrongly", d->id);
+}
+
+static void check_disks(void)
+{
+	for (unsigned i = 0; i < disk_count; i++) {
+		unsigned issued = 0, background = 0;
+
+		for (unsigned tag = 0; tag < BLOCK_TAGS; tag++) {
+			uint32_t name = disks[i].tag[tag];
+
+			if (!name)
+				continue;
+			AUDIT(frame_table[name / EXO_RING_SLOTS].type == EXO_F_OBJECT &&
+				request_at(name)->state == REQUEST_ISSUED && request_at(name)->disk == i,
+				"disk %u has request %x", i, name);
+			issued++;
+			background += request_at(name)->class != EXO_BLK_DEMAND;
+		}
+		AUDIT(issued == disks[i].issued && background == disks[i].background,
+			"disk %u: %u requests, counted %u", i, issued, disks[i].issued);
+	}
 }
 
 static void check_cpus(void)
@@ -276,6 +330,7 @@ void audit(void)
 		check_list(domains[i]);
 		count_tables(domains[i]);
 		check_contexts(domains[i]);
+		check_rings(domains[i]);
 	}
 	for (unsigned i = 0; i < domain_total; i++)
 		check_caps(domains[i]);
@@ -284,6 +339,7 @@ void audit(void)
 	for (uint32_t i = 0; i < MODEL_FRAMES / 512; i++)
 		check_region(i);
 	AUDIT(!frame_table[0].pins && !frame_table[0].mapped && !frame_table[0].typerefs, "frame 0 is used");
+	check_disks();
 	check_cpus();
 	model_check_caches();
 }

@@ -170,7 +170,8 @@ static uint64_t argument(enum kind kind)
 {
 	static const uint8_t types[] = { [K_CAP_FRAMES] = EXO_T_FRAMES, [K_CAP_DOMAIN] = EXO_T_DOMAIN,
 		[K_CAP_CONTEXT] = EXO_T_CONTEXT, [K_CAP_EVENT] = EXO_T_EVENT, [K_CAP_SLICE] = EXO_T_SLICE,
-		[K_CAP_DEVICE] = EXO_T_DEVICE, [K_CAP_MACHINE] = EXO_T_MACHINE };
+		[K_CAP_DEVICE] = EXO_T_DEVICE, [K_CAP_MACHINE] = EXO_T_MACHINE,
+		[K_CAP_EXTENT] = EXO_T_EXTENT, [K_CAP_RING] = EXO_T_RING };
 
 	switch (kind) {
 	case K_NONE:

@@ -124,7 +124,7 @@ static uint64_t pick(enum kind kind)
 	case K_ANY:
 		return chance(3) ? pick_pfn() : chance(3) ? pick_cap() : any();
 	case K_CAP_ANY: case K_CAP_FRAMES: case K_CAP_DOMAIN: case K_CAP_CONTEXT: case K_CAP_EVENT:
-	case K_CAP_SLICE: case K_CAP_DEVICE: case K_CAP_MACHINE:
+	case K_CAP_SLICE: case K_CAP_DEVICE: case K_CAP_MACHINE: case K_CAP_EXTENT: case K_CAP_RING:
 		return chance(4) ? 0 : pick_cap();
 	default:
 		return pick_buffer(kind);
@@ -172,7 +172,7 @@ static void random_call(void)
 		return;
 	struct exo_result r = raw_call(n, a[0], a[1], a[2], a[3], a[4], a[5]);
 	if (!r.status && (n == EXO_CALL_CAP_COPY || n == EXO_CALL_DOMAIN_CREATE || n == EXO_CALL_FRAME_LEND ||
-	    n == EXO_CALL_CONTEXT_CREATE || n == EXO_CALL_EVENT_CREATE))
+	    n == EXO_CALL_CONTEXT_CREATE || n == EXO_CALL_EVENT_CREATE || n == EXO_CALL_RING_CREATE))
 		keep(r.value);
 }
 
