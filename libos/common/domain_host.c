@@ -10,7 +10,7 @@
 #define EPIPE	32
 
 #define PROXY_BIT	16		/* the domain's event bit that the session signals */
-#define ADDRESS_LO	0x10000ul	/* where a program may lie */
+#define ADDRESS_LO	0x10000ul	/* where a program may lie, if not in the libOS's own area */
 #define ADDRESS_HI	0x7fff00000000ul
 #define STATUS_FAULT	139
 #define STATUS_DESTROYED 137
@@ -164,7 +164,7 @@ int domain_host_start(struct domain_host *d, const struct domain_host_config *co
 	d->pid = pid;
 	text_copy(d->name, name, sizeof d->name);
 	const char *error = elf_parse(image, size, ADDRESS_LO, ADDRESS_HI, &d->elf);
-	if (error)
+	if (error && elf_parse(image, size, EXO_MONITOR_BASE, EXO_MONITOR_END, &d->elf))
 		return refuse(q, EINVAL, error, 0);
 	if (elf_check_note(&d->elf, d->elf.libos[0] ? d->elf.libos : "bare", q->error, sizeof q->error))
 		return -EINVAL;
