@@ -115,14 +115,19 @@ flag = $(if $(call given,$(1)),$(2))
 RUN_OPTIONS = $(call option,ADD,--add) $(call option,GET,--get) $(call option,MEM,--mem) \
 	$(call option,CPUS,--cpus) $(call flag,UEFI,--uefi) $(call flag,ICOUNT,--icount) \
 	$(call option,SEED,--seed) $(call option,QEMU,--qemu) $(call option,ACCEL,--accel) \
-	$(call option,TIMEOUT,--timeout) $(call option,APPEND,--append) $(RUNFLAGS)
+	$(call option,TIMEOUT,--timeout) $(call option,APPEND,--append) $(call flag,GUESTS,--guests) \
+	$(RUNFLAGS)
 WITH_COMMAND = $${CMD+-- "$$CMD"}
 export BUILD
 ifdef CMD
 export CMD
 endif
 
-run: all ## A shell in the machine, or CMD='...' (ADD=DIR GET=/path=file MEM= CPUS= UEFI=1 ...)
+ifneq ($(call given,GUESTS),)
+run trace gdb: guests
+endif
+
+run: all ## A shell in the machine, or CMD='...' (ADD=DIR GET=/path=file MEM= CPUS= UEFI=1 GUESTS=1 ...)
 	@./virtue run $(RUN_OPTIONS) $(WITH_COMMAND)
 
 trace: all ## Run CMD='...' and leave build/trace.json, for Perfetto and chrome://tracing

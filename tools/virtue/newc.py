@@ -54,12 +54,13 @@ class Archive:
             raise ArchiveError(f"{host_path}: not a file, folder or symbolic link")
         self.add(path, status.st_mode, data, status.st_mtime if mtime is None else mtime)
 
-    def add_host_tree(self, folder, mtime=None):
+    def add_host_tree(self, folder, mtime=None, under=""):
         """Copies all that is in a folder of the host, at its path relative to it."""
         for directory, folders, files in os.walk(folder, onerror=_raise):
             for name in folders + files:
                 host_path = os.path.join(directory, name)
-                self.add_host_file(os.path.relpath(host_path, folder), host_path, mtime)
+                path = os.path.join(under, os.path.relpath(host_path, folder))
+                self.add_host_file(path, host_path, mtime)
 
     def _add_parents(self):
         for name in list(self.entries):

@@ -83,6 +83,14 @@ def _module(text):
     return name, _file(file)
 
 
+def _guests(text):
+    names = text.split(",")
+    for name in names:
+        if not re.fullmatch(r"[a-z0-9-]+", name):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a list of names such as debian,grub")
+    return names
+
+
 def _words(text):
     if not re.fullmatch(r"[A-Za-z0-9_=.,:/+@% -]*", text):
         raise argparse.ArgumentTypeError(f"{text!r}: a word may have letters, digits, _=.,:/+@%-")
@@ -98,7 +106,7 @@ def _arguments(text):
 
 def _add_machine_options(parser, build):
     add = parser.add_argument
-    add("--mem", type=_memory, default="512M", metavar="SIZE", help="memory (default 512M)")
+    add("--mem", type=_memory, metavar="SIZE", help="memory (default 512M, with --guests 1G)")
     add("--cpus", type=_count(1, 255), default=2, metavar="N", help="CPUs (default 2)")
     add("--cpu", default="max", metavar="MODEL", help="QEMU's CPU model (default max)")
     add("--boot", choices=("grub", "direct"),
@@ -123,6 +131,8 @@ def _add_session_options(parser, build):
     add = parser.add_argument
     add("--add", type=_folder, action="append", default=[], metavar="DIR",
         help="merge a folder into the root file system (may be repeated)")
+    add("--guests", type=_guests, nargs="?", const="all", metavar="NAME,...",
+        help="bring Debian's kernels, all or those named, as /guests/NAME for `vmm run`")
     add("--get", type=_get, action="append", default=[], metavar="/PATH=FILE",
         help="copy a file out afterwards (may be repeated)")
     add("--timeout", type=_count(0, 10**6), metavar="SECONDS",
@@ -184,7 +194,22 @@ def _complete(parser, options):
         options.seed = 1
     if options.timeout is None:
         options.timeout = 0 if options.command is None else 120
+    if options.mem is None:
+        options.mem = "1G" if options.guests else "512M"
+    _complete_guests(parser, options)
     if options.iso is None:
         options.iso = os.path.join(options.build, "virtue.iso")
         if not os.path.isfile(options.iso):
             parser.error(f"there is no {options.iso}: build it with `make`")
+
+
+def _complete_guests(parser, options):
+    """The folders to merge: (host folder, path in the machine)."""
+    root = os.path.join(options.build, "guests", "root", "guests")
+    names = options.guests or []
+    if names == "all":
+        names = sorted(os.listdir(root)) if os.path.isdir(root) else ["debian"]
+    for name in names:
+        if not os.path.isfile(os.path.join(root, name, "guest.conf")):
+            parser.error(f"--guests: there is no {root}/{name}: build it with `make guests`")
+    options.guests = [(os.path.join(root, name), f"guests/{name}") for name in names]

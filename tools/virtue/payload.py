@@ -68,6 +68,8 @@ def _environment():
 def _overlay(options):
     """The overlay archive's bytes."""
     archive = newc.Archive()
+    for folder, path in options.guests:
+        archive.add_host_tree(folder, newc.FIXED_TIME, path)
     for folder in options.add:
         archive.add_host_tree(folder)
     if options.command is None:

@@ -1,0 +1,98 @@
+/* The files that the monitor may open: those that the user named, and nothing else, as the monitor
+ * is as trustworthy as its guest.  They are opened before the guest starts, once; a number of the
+ * proxy protocol is an index into this table. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "libos/common/domain_dev.h"
+#include "libos/common/proxy.h"
+#include "vmm.h"
+
+#define FILES_MAX	(2 + 2 * DISKS)
+
+static struct served { const char *name; int fd; bool writable; } files[FILES_MAX];
+static unsigned count;
+
+static void file_add(const char *option, const char *name, bool writable)
+{
+	struct stat s;
+	int fd = open(name, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &s) < 0)
+		refuse("%s %s: %s", option, name, strerror(errno));
+	if (!S_ISREG(s.st_mode))
+		refuse("%s %s: not a regular file", option, name);
+	if (!strcmp(option, "--disk") && flock(fd, (writable ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0)
+		refuse("%s %s: in use by another guest", option, name);
+	files[count++] = (struct served){ name, fd, writable };
+}
+
+static void disk_add(const char *spec)
+{
+	const char *comma = strrchr(spec, ',');
+	bool read_only = comma && !strcmp(comma, ",ro");
+	char *name = strndup(spec, read_only ? (size_t)(comma - spec) : strlen(spec));
+	if (!name)
+		refuse("no memory");
+	file_add("--disk", name, !read_only);
+}
+
+void files_open(const struct options *o)
+{
+	file_add("--kernel", o->kernel, false);
+	if (o->initrd)
+		file_add("--initrd", o->initrd, false);
+	for (unsigned i = 0; i < o->disks; i++)
+		disk_add(o->disk[i]);
+}
+
+void files_kernel_digest(char digest[65])
+{
+	sha256(files[0].fd, digest);
+}
+
+static int64_t file_find(const char *name, uint32_t how)
+{
+	int64_t error = -EACCES;
+	for (unsigned i = 0; i < count; i++)
+		if (!strcmp(files[i].name, name) && !(how & (PROXY_O_CREATE | PROXY_O_TRUNC)) &&
+		    (files[i].writable || !(how & PROXY_O_WRITE)))
+			return i;
+	return error;
+}
+
+static int64_t result_of(int64_t n) { return n < 0 ? -errno : n; }
+
+static int64_t file_size(int fd)
+{
+	struct stat s;
+	return fstat(fd, &s) < 0 ? -errno : s.st_size;
+}
+
+int64_t files_serve(const struct domain_request *q, uint8_t *data)
+{
+	if (q->op == PROXY_OPEN)
+		return file_find((char *)data, q->file);
+	if (q->file >= count)
+		return -EBADF;
+	int fd = files[q->file].fd;
+	switch (q->op) {
+	case PROXY_READ:
+		return result_of(pread(fd, data, q->length, q->offset));
+	case PROXY_WRITE:
+		return result_of(pwrite(fd, data, q->length, q->offset));
+	case PROXY_GETSIZE:
+		return file_size(fd);
+	case PROXY_SETSIZE:
+		return result_of(ftruncate(fd, q->offset));
+	case PROXY_SYNC:
+		return result_of(fsync(fd));
+	case PROXY_CLOSE:
+		return 0;
+	}
+	return -EINVAL;
+}

@@ -1,0 +1,104 @@
+/* vmm: virtual machines, from the shell.
+ *
+ *	vmm run [FOLDER] [--kernel FILE] [--initrd FILE] ...	docs/vmm.md has them all
+ *	vmm list | attach NAME | stop NAME [--force]
+ *
+ * What a machine is, the monitor knows (libos/vmm), which runs in a domain of its own; this program
+ * starts it, serves its files, and brings its console to a terminal.
+ */
+#define _GNU_SOURCE
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "vmm.h"
+
+#define STOP_SECONDS	60
+
+_Noreturn void refuse(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	fputs("vmm: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	exit(STATUS_WRONG);
+}
+
+_Noreturn static void usage(int status)
+{
+	fputs("usage: vmm run [FOLDER] [--kernel FILE] [--initrd FILE] [--mem 256M] [--cpus N]\n"
+		"               [--disk FILE[,ro]]... [--append '...'] [--name NAME]\n"
+		"               [--detached] [--no-patch] [--stats]\n"
+		"       vmm list\n"
+		"       vmm attach NAME                (Ctrl-] detaches)\n"
+		"       vmm stop NAME [--force]\n",
+		status ? stderr : stdout);
+	exit(status);
+}
+
+static int run(char **words)
+{
+	struct options o;
+	int ready[2];
+	char name[NAME_LENGTH + 1] = "";
+	options_parse(&o, words);
+	if (pipe(ready) < 0)
+		refuse("no pipe");
+	pid_t pid = fork();
+	if (pid < 0)
+		refuse("no process for the guest");
+	if (!pid) {
+		close(ready[0]);
+		daemon_run(&o, ready[1]);
+	}
+	close(ready[1]);
+	if (read(ready[0], name, sizeof name) <= 0) {
+		int status;		/* it said why */
+		waitpid(pid, &status, 0);
+		return WIFEXITED(status) ? WEXITSTATUS(status) : STATUS_BUG;
+	}
+	if (!o.detached)
+		return client_attach(name, true);
+	puts(name);
+	return 0;
+}
+
+static int stop(char **words)
+{
+	const char *name = NULL;
+	bool force = false;
+	for (; *words; words++)
+		if (!strcmp(*words, "--force"))
+			force = true;
+		else if (name || **words == '-')
+			usage(STATUS_WRONG);
+		else
+			name = *words;
+	if (!name)
+		usage(STATUS_WRONG);
+	if (!registry_pid(name))
+		refuse("no guest is called %s", name);
+	registry_tell(name, force ? CONTROL_KILL : CONTROL_STOP);
+	if (!registry_wait(name, STOP_SECONDS))
+		refuse("%s does not stop; --force destroys it", name);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *verb = argc > 1 ? argv[1] : "";
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (!strcmp(verb, "--help") || !strcmp(verb, "help"))
+		usage(0);
+	if (!strcmp(verb, "run"))
+		return run(argv + 2);
+	if (!strcmp(verb, "list") && argc == 2)
+		return registry_list();
+	if (!strcmp(verb, "attach") && argc == 3)
+		return client_attach(argv[2], false);
+	if (!strcmp(verb, "stop"))
+		return stop(argv + 2);
+	usage(STATUS_WRONG);
+}
