@@ -336,7 +336,7 @@ static void words_add(struct domain_start *s, const struct options *o)
 	snprintf(text, sizeof text, "%lu", o->memory);
 	option_add(s, "--mem", text);
 	snprintf(text, sizeof text, "%u", o->vcpus);
-	option_add(s, "--cpus", text);
+	option_add(s, "--vcpus", text);
 	for (unsigned i = 0; i < o->disks; i++)
 		option_add(s, "--disk", o->disk[i]);
 	option_add(s, "--append", o->append);
@@ -372,7 +372,7 @@ static const char *start(void)
 
 static void image_tell(void)
 {
-	char digest[65];
+	char digest[DIGEST_LENGTH + 1];
 	files_kernel_digest(digest);
 	fprintf(stderr, "vmm: %s: kernel %s, SHA-256 %s\nvmm: %s: command line: %s\n", options->name,
 		options->kernel, digest, options->name, options->append);

@@ -56,9 +56,9 @@ struct domain_request;
 void files_open(const struct options *o);
 /* Carries out a request of the monitor's; `data` holds what it sent and takes what is read. */
 int64_t files_serve(const struct domain_request *q, uint8_t *data);
-/* The kernel's SHA-256 as 64 hexadecimal digits. */
-void files_kernel_digest(char digest[65]);
-void sha256(int file, char digest[65]);	/* sha256.c; of all of it */
+/* The kernel's SHA-256, hexadecimal. */
+#define DIGEST_LENGTH	64
+void files_kernel_digest(char digest[DIGEST_LENGTH + 1]);
 
 /* ---- registry.c: /run/vmm ---------------------------------------------------------------------- */
 

@@ -207,7 +207,7 @@ def _complete_guests(parser, options):
     """The folders to merge: (host folder, path in the machine)."""
     root = os.path.join(options.build, "guests", "root", "guests")
     names = options.guests or []
-    if names == "all":
+    if names == ["all"]:
         names = sorted(os.listdir(root)) if os.path.isdir(root) else ["debian"]
     for name in names:
         if not os.path.isfile(os.path.join(root, name, "guest.conf")):
