@@ -61,6 +61,7 @@ void *block_memory(size_t size, size_t align, uint64_t *phys);
 void block_found(struct block_device *dev);	/* a device to bring up */
 /* From poll: the request under that tag is over; ok: as asked. */
 void block_done(struct block_device *dev, unsigned tag, bool ok);
+uint64_t block_clock(void);			/* ns since boot */
 void block_interrupt(void *dev);		/* as a handler of pci_interrupt */
 
 /* Words of 16 bits, with the bytes of each exchanged (ATA), or plain text; ends with a zero, without

@@ -142,6 +142,8 @@ void block_done(struct block_device *dev, unsigned tag, bool ok)
 		request_done(untag(d, tag), ok ? EXO_OK : EXO_IO);
 }
 
+uint64_t block_clock(void) { return arch_now(); }
+
 void block_interrupt(void *arg)
 {
 	struct block_device *dev = arg;
