@@ -40,6 +40,9 @@ static void disk_add(const char *spec)
 	if (!name)
 		refuse("no memory");
 	file_add("--disk", name, !read_only);
+	char *base = disk_base(files[count - 1].fd);
+	if (base)
+		file_add("--disk", base, false);
 }
 
 void files_open(const struct options *o)

@@ -2,6 +2,7 @@
  *
  *	vmm run [FOLDER] [--kernel FILE] [--initrd FILE] ...	docs/vmm.md has them all
  *	vmm list | attach NAME | stop NAME [--force]
+ *	vmm disk create|snapshot|list|rollback FILE ...
  *
  * What a machine is, the monitor knows (libos/vmm), which runs in a domain of its own; this program
  * starts it, serves its files, and brings its console to a terminal.
@@ -33,7 +34,9 @@ _Noreturn static void usage(int status)
 		"               [--detached] [--no-patch] [--stats]\n"
 		"       vmm list\n"
 		"       vmm attach NAME                (Ctrl-] detaches)\n"
-		"       vmm stop NAME [--force]\n",
+		"       vmm stop NAME [--force]\n"
+		"       vmm disk create FILE SIZE | create FILE --base BASE\n"
+		"       vmm disk snapshot FILE NAME | list FILE | rollback FILE NAME\n",
 		status ? stderr : stdout);
 	exit(status);
 }
@@ -100,5 +103,7 @@ int main(int argc, char **argv)
 		return client_attach(argv[2], false);
 	if (!strcmp(verb, "stop"))
 		return stop(argv + 2);
+	if (!strcmp(verb, "disk"))
+		return disk_command(argv + 2);
 	usage(STATUS_WRONG);
 }

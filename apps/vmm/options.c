@@ -11,7 +11,7 @@
 
 #define MEMORY		(256ul << 20)
 #define MEMORY_MIN	(4ul << 20)
-#define MEMORY_MAX	(64ul << 30)
+#define SIZE_LIMIT	(64ul << 30)
 #define LINE		1024
 
 static char *copy(const char *text)
@@ -22,20 +22,20 @@ static char *copy(const char *text)
 	return c;
 }
 
-static uint64_t size_of(const char *text)
+uint64_t size_parse(const char *text, const char *what)
 {
 	char *end;
 	errno = 0;
 	uint64_t n = strtoull(text, &end, 10);
 	int shift = *end == 'G' ? 30 : *end == 'M' ? 20 : *end == 'K' ? 10 : -1;
-	if (end == text || *text == '-' || errno || shift < 0 || end[1] || n > MEMORY_MAX >> shift)
-		refuse("--mem %s is not a size such as 256M, up to 64G", text);
+	if (end == text || *text == '-' || errno || shift < 0 || end[1] || n > SIZE_LIMIT >> shift)
+		refuse("%s %s is not a size such as 256M, up to 64G", what, text);
 	return n << shift;
 }
 
 static void memory_set(struct options *o, const char *text)
 {
-	o->memory = size_of(text);
+	o->memory = size_parse(text, "--mem");
 	if (o->memory < MEMORY_MIN)
 		refuse("--mem %s is too little: a guest needs 4M", text);
 	if (o->memory % 4096)

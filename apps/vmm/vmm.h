@@ -48,6 +48,8 @@ struct options {
 };
 void options_parse(struct options *o, char **words);
 bool name_valid(const char *name);
+/* Bytes, of a text such as 256M; refuses others. */
+uint64_t size_parse(const char *text, const char *what);
 
 /* ---- files.c: what the monitor may open ------------------------------------------------------ */
 
@@ -88,5 +90,12 @@ _Noreturn void daemon_run(struct options *o, int ready);
 /* Is the guest's terminal until it ends (then its status) or Ctrl-] detaches (0).  With `owner`,
  * an interrupt ends the guest, otherwise only the attachment. */
 int client_attach(const char *name, bool owner);
+
+
+/* ---- disk.c ---------------------------------------------------------------------------------------- */
+
+int disk_command(char **words);		/* vmm disk ...; the exit status */
+/* The path of the file that a copy-on-write overlay lies over; NULL: this is none. */
+char *disk_base(int fd);
 
 #endif
