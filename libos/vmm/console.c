@@ -53,8 +53,43 @@ static uint32_t input(void)
 	return n;
 }
 
+/* ---- the hypervisor's own channel: on standard error -------------------------------------------- */
+
+static struct {
+	struct lock lock;
+	size_t size;
+	char text[4096];
+} raw;
+
+void console_raw(const char *text, size_t n)
+{
+	lock_take(&raw.lock);
+	if (n > sizeof raw.text - raw.size)
+		n = sizeof raw.text - raw.size;		/* the rest is lost: nobody may wait here */
+	memcpy(raw.text + raw.size, text, n);
+	raw.size += n;
+	lock_release(&raw.lock);
+	io_kick(IO_CONSOLE);
+}
+
+static void raw_serve(void)
+{
+	char text[sizeof raw.text];
+	if (!raw.size)
+		return;
+	lock_take(&raw.lock);
+	size_t n = raw.size;
+	memcpy(text, raw.text, n);
+	raw.size = 0;
+	lock_release(&raw.lock);
+	proxy_write(2, text, n);
+}
+
+/* ---- for the I/O thread ---------------------------------------------------------------------------- */
+
 void console_serve(void)
 {
+	raw_serve();
 	uint32_t out = output(), in = input();
 	if (out || in)
 		evtchn_raise(vm.console_port);
@@ -69,6 +104,7 @@ unsigned console_wants(void)
 void console_drain(void)
 {
 	struct wait w;
+	raw_serve();
 	if (!ring())
 		return;
 	while (output(), out_used()) {
