@@ -97,7 +97,7 @@ static const char *add_segment(struct image *e, const struct phdr *p)
 	if (p->filesz > p->memsz || p->offset > ~p->filesz)
 		return "a segment's sizes make no sense";
 	if (p->paddr > e->ram_size || p->memsz > e->ram_size - p->paddr)
-		return "a segment lies beyond the guest's memory";
+		return "its segments reach beyond the guest's memory, less what unpacking takes of it";
 	for (unsigned i = 0; i < e->segments; i++) {
 		const struct image_segment *s = &e->segment[i];
 		if (p->paddr < s->at + s->size && s->at < p->paddr + p->memsz)

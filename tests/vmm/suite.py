@@ -1,4 +1,6 @@
 """The VMM libOS: its hardware-free files on the host, its guests in the machine."""
 
 suite("vmm-store", [f"{BUILD}/tests/vmm-store"])
+suite("vmm-image", [f"{BUILD}/tests/vmm-image"])
+suite("vmm-image-long", [f"{BUILD}/tests/vmm-image", "100000", "7"], seconds=600, long=True)
 suite("vmm-store-long", [f"{BUILD}/tests/vmm-store", "2000000", "7"], seconds=300, long=True)

@@ -6,3 +6,12 @@ $(BUILD)/tests/vmm-store: $(call hobj,tests/vmm/host/test_store.c libos/vmm/stor
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
+
+HOST_TESTS += $(BUILD)/tests/vmm-image
+$(BUILD)/h/tests/vmm/host/test_image.o: HCFLAGS += $(VMM_INCLUDE)
+$(BUILD)/h/tests/vmm/host/test_image.o: $(VMM_STAMPS)
+$(BUILD)/tests/vmm-image: $(call hobj,tests/vmm/host/test_image.c libos/vmm/image.c libos/vmm/decompress.c \
+		libos/common/text.c) $(VMM_LIBS)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
