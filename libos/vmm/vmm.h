@@ -24,8 +24,8 @@
 #define BUILD_BASE	(EXO_MONITOR_BASE + 0x18000000000ul)	/* pfn * 4096, writable, until the
 								 * guest starts */
 /* Frames beside the guest's own that a monitor asks for at the start (one with fewer refuses):
- * M2P, p2m, tables, and what vCPUs, grants and rings take later. */
-#define VMM_OVERHEAD(pages)	((pages) / 256 + 512)
+ * M2P, p2m, notes, tables, and what vCPUs, grants and rings take later. */
+#define VMM_OVERHEAD(pages)	((pages) / 128 + 512)
 #define VMM_VCPUS	8
 #define VMM_PORTS	1024
 
@@ -147,6 +147,8 @@ void io_kick(uint64_t bits);		/* from any context: wakes it; no call if it is aw
  * ("" = nothing; copied) on standard error; the domain ends with this status.  vm_end's way
  * once io_run runs. */
 _Noreturn void io_end(unsigned status, const char *text);
+/* Text for the console from the hypervisor's side (console_io): from any context. */
+void console_raw(const char *text, size_t n);	/* console.c */
 /* Sets a value of the guest's store; before the guest runs, or on the I/O thread. */
 int store_set(const char *path, const char *value);
 

@@ -1,0 +1,298 @@
+/* mmu_update, update_va_mapping, mmuext_op: the guest's page tables, by direct paging.
+ *
+ * Entries of level 1, and of tables that are still data, go to the kernel as they are, a batch a
+ * call.  Above, what an entry names is promoted first, and what it named may be demoted after
+ * (pin.c), under vm.lock.
+ */
+#include "libos/vmm/run.h"
+
+#define BATCH		32u
+
+/* ---- walking and writing ------------------------------------------------------------------ */
+
+uint64_t mmu_walk(uint64_t root, uint64_t va, unsigned level)
+{
+	uint64_t table = root;
+	for (unsigned l = 4; l > level; l--) {
+		uint64_t e = table_of(table)[pt_index(va, l)];
+		if (!(e & EXO_PTE_P) || e & EXO_PTE_PS || !ram_has(PTE_PFN(e)))
+			return 0;
+		table = PTE_PFN(e);
+	}
+	return (table << EXO_PAGE_SHIFT) + 8 * pt_index(va, level);
+}
+
+static int64_t write_checked(uint64_t entry, unsigned op, uint64_t value, uint64_t *old)
+{
+	struct exo_pt_item item[2] = { { entry | op, value }, { *old, 0 } };
+	if (exo_pt_write(0, item, op == EXO_PT_CAS ? 2 : 1, 0, EXO_FLUSH_NONE, 0).status)
+		return -XEN_EINVAL;
+	*old = op == EXO_PT_CAS ? item[1].ptr : item[0].val;
+	return 0;
+}
+
+static bool names_table(unsigned level, uint64_t e)
+{
+	return level > 1 && (e & (EXO_PTE_P | EXO_PTE_PS)) == EXO_PTE_P;
+}
+
+/* Above level 1.  The promoted child is held by a reference until it is known to be used. */
+static int64_t write_upper(uint64_t entry, unsigned level, unsigned op, uint64_t value, uint64_t *old)
+{
+	unsigned slot = entry % EXO_PAGE_SIZE / 8;
+	uint64_t expected = *old;
+	int64_t e = 0;
+	if (level == 4 && slot >= M2P_SLOT && slot <= LAST_SLOT)
+		return -XEN_EPERM;
+	lock_take(&vm.lock);
+	if (names_table(level, value) && !(e = table_promote(PTE_PFN(value), level - 1)))
+		table_ref(PTE_PFN(value));
+	if (!e) {
+		e = write_checked(entry, op, value, old);
+		bool written = !e && (op != EXO_PT_CAS || *old == expected);
+		uint64_t unused = written ? *old : value;
+		if (names_table(level, unused))
+			table_unref(PTE_PFN(unused));
+	}
+	lock_release(&vm.lock);
+	return e;
+}
+
+int64_t entry_write(uint64_t entry, unsigned op, uint64_t value, uint64_t *old)
+{
+	const struct note *n = note_of(entry >> EXO_PAGE_SHIFT);
+	if (!n)
+		return -XEN_EINVAL;
+	return n->level > 1 ? write_upper(entry, n->level, op, value, old) :
+		write_checked(entry, op, value, old);
+}
+
+/* ---- mmu_update ----------------------------------------------------------------------------- */
+
+struct updates {
+	struct exo_pt_item item[BATCH];
+	unsigned n;
+};
+
+static int64_t updates_flush(struct updates *u, uint64_t *done)
+{
+	size_t did = 0;
+	uint64_t status = u->n ? exo_pt_write_all(0, u->item, u->n, 0, EXO_FLUSH_NONE, &did) : EXO_OK;
+	*done += did;
+	u->n = 0;
+	return status ? -XEN_EINVAL : 0;
+}
+
+static int64_t update_one(struct updates *u, const struct xen_mmu_update *item, uint64_t *done)
+{
+	unsigned op = item->ptr & 7;
+	uint64_t entry = item->ptr & ~7ul, old = 0;
+	const struct note *n = note_of(entry >> EXO_PAGE_SHIFT);
+	if (!n || (op != XEN_MMU_NORMAL && op != XEN_MMU_PRESERVE_AD && op != XEN_MMU_MACHPHYS))
+		return -XEN_EINVAL;
+	if (op != XEN_MMU_MACHPHYS && n->level <= 1) {
+		u->item[u->n++] = (struct exo_pt_item){ item->ptr, item->val };
+		return u->n == BATCH ? updates_flush(u, done) : 0;
+	}
+	int64_t e = updates_flush(u, done);
+	if (e)
+		return e;
+	if (op == XEN_MMU_MACHPHYS)
+		m2p_set(entry >> EXO_PAGE_SHIFT, item->val);
+	else
+		e = entry_write(entry, op == XEN_MMU_NORMAL ? EXO_PT_XCHG : EXO_PT_SET_AD, item->val, &old);
+	*done += !e;
+	return e;
+}
+
+int64_t call_mmu_update(struct vcpu *v, const uint64_t a[6])
+{
+	struct updates u = { .n = 0 };
+	uint64_t done = 0;
+	uint32_t count;
+	int64_t e = 0, last;
+	(void)v;
+	if ((a[3] & 0xffff) != XEN_DOMID_SELF || a[3] >> 16 & 0xffff)
+		return -XEN_EPERM;
+	for (uint64_t i = 0; !e && i < (uint32_t)a[1]; i++) {
+		struct xen_mmu_update item;
+		e = guest_read(&item, a[0] + i * sizeof item, sizeof item) ? update_one(&u, &item, &done) :
+			-XEN_EFAULT;
+	}
+	last = updates_flush(&u, &done);
+	count = done;
+	if (a[2] && !guest_write(a[2], &count, sizeof count))
+		return -XEN_EFAULT;
+	return e ? e : last;
+}
+
+/* ---- update_va_mapping ------------------------------------------------------------------------- */
+
+int64_t call_update_va_mapping(struct vcpu *v, const uint64_t a[6])
+{
+	uint64_t entry = canonical(a[0]) && guest_range_ok(a[0], 1) ? mmu_walk(v->root_k, a[0], 1) : 0;
+	uint64_t flush = a[2] & ~(uint64_t)XEN_UVMF_KIND ? EXO_FLUSH_ALL : EXO_FLUSH_LOCAL;
+	struct exo_pt_item item = { entry | EXO_PT_SET, a[1] };
+	if (!entry)
+		return -XEN_EINVAL;
+	switch (a[2] & XEN_UVMF_KIND) {
+	case 0:
+		flush = EXO_FLUSH_NONE;
+		break;
+	case XEN_UVMF_INVLPG:
+		flush |= EXO_FLUSH_VA;
+		break;
+	}
+	return exo_pt_write(0, &item, 1, 0, flush, a[0] & -EXO_PAGE_SIZE).status ? -XEN_EINVAL : 0;
+}
+
+/* ---- roots ------------------------------------------------------------------------------------- */
+
+/* Loads a kernel root: at once if this is the calling vCPU, else when it starts. */
+static int64_t kernel_root_load(struct vcpu *v, uint64_t k)
+{
+	struct note *n = note_of(k);
+	if (!n)
+		return -XEN_EINVAL;
+	int64_t e = table_promote(k, 4);
+	if (!e && !n->adopted && ram_adopt_root(k))
+		e = -XEN_EINVAL;
+	if (!e)
+		n->adopted = 1;
+	table_ref(k);
+	if (!e && v->up && exo_context_ctl(0, EXO_CTX_ROOTS, k, 0, 0).status)
+		e = -XEN_EINVAL;
+	uint64_t unused = e ? k : v->root_k;
+	if (!e)
+		v->root_k = k;
+	if (unused)
+		table_unref(unused);
+	return e;
+}
+
+int64_t roots_set(struct vcpu *v, uint64_t k)
+{
+	if (v->up && k == v->root_k)
+		return exo_tlb_flush(0, 0, EXO_FLUSH_LOCAL).status ? -XEN_EINVAL : 0;
+	lock_take(&vm.lock);
+	int64_t e = kernel_root_load(v, k);
+	v->pair_stale = !e && note_of(k)->pair != v->root_u;
+	lock_release(&vm.lock);
+	return e;
+}
+
+/* One with the monitor's slots is a kernel root: user code would see the monitor. */
+int64_t root_user_set(struct vcpu *v, uint64_t u)
+{
+	struct note *n = u ? note_of(u) : NULL;
+	int64_t e = 0;
+	if (u && (!n || u == v->root_k || n->adopted))
+		return -XEN_EINVAL;
+	lock_take(&vm.lock);
+	if (u && !(e = table_promote(u, 4))) {
+		const uint64_t *t = table_of(u);
+		table_ref(u);
+		if (t[M2P_SLOT] | t[MONITOR_SLOT] | t[PHYSMAP_SLOT] | t[RAM_SLOT])
+			e = -XEN_EINVAL;
+	}
+	uint64_t unused = e ? u : v->root_u;
+	if (!e)
+		v->root_u = u;
+	v->pair_stale = note_of(v->root_k)->pair != v->root_u;
+	if (unused)
+		table_unref(unused);
+	lock_release(&vm.lock);
+	return e;
+}
+
+/* Before code of the user root runs: the kernel's pair is what the guest asked for. */
+int64_t roots_pair(struct vcpu *v)
+{
+	struct note *k, *u;
+	uint64_t status = EXO_OK;
+	if (!v->root_u)
+		return -XEN_EINVAL;
+	lock_take(&vm.lock);
+	k = note_of(v->root_k);
+	u = note_of(v->root_u);
+	if (k->pair != v->root_u) {
+		table_unpair(v->root_k);
+		table_unpair(v->root_u);
+		status = exo_root_pair(0, v->root_k, v->root_u).status;
+		if (!status) {
+			k->pair = v->root_u;
+			u->pair = v->root_k;
+			u->user = 1;
+		}
+	}
+	lock_release(&vm.lock);
+	if (!status)
+		status = exo_context_ctl(0, EXO_CTX_ROOTS, v->root_k, 0, 0).status;
+	v->pair_stale = status;
+	return status ? -XEN_EINVAL : 0;
+}
+
+/* ---- mmuext_op ----------------------------------------------------------------------------------- */
+
+static int64_t pin_op(unsigned cmd, uint64_t mfn)
+{
+	lock_take(&vm.lock);
+	int64_t e = cmd == XEN_UNPIN ? table_unpin(mfn) : table_pin(mfn, cmd - XEN_PIN_L1 + 1);
+	lock_release(&vm.lock);
+	return e;
+}
+
+static int64_t flush_op(unsigned cmd, uint64_t va)
+{
+	bool local = cmd == XEN_TLB_FLUSH_LOCAL || cmd == XEN_INVLPG_LOCAL;
+	bool page = cmd == XEN_INVLPG_LOCAL || cmd == XEN_INVLPG_MULTI || cmd == XEN_INVLPG_ALL;
+	return exo_tlb_flush(page ? va & -EXO_PAGE_SIZE : 0, page, local ? EXO_FLUSH_LOCAL :
+		EXO_FLUSH_ALL).status ? -XEN_EINVAL : 0;
+}
+
+static int64_t page_op(unsigned cmd, uint64_t to, uint64_t from)
+{
+	if (!ram_has(to) || (cmd == XEN_COPY_PAGE && !ram_has(from)))
+		return -XEN_EINVAL;
+	return exo_frame_copy(0, to << EXO_PAGE_SHIFT, 0, cmd == XEN_COPY_PAGE ? from << EXO_PAGE_SHIFT :
+		~0ul, EXO_PAGE_SIZE, 0).status ? -XEN_EINVAL : 0;
+}
+
+static int64_t mmuext_one(struct vcpu *v, const struct xen_mmuext_op *op)
+{
+	switch (op->cmd) {
+	case XEN_PIN_L1: case XEN_PIN_L2: case XEN_PIN_L3: case XEN_PIN_L4: case XEN_UNPIN:
+		return pin_op(op->cmd, op->arg1);
+	case XEN_NEW_BASEPTR:
+		return roots_set(v, op->arg1);
+	case XEN_NEW_USER_BASEPTR:
+		return root_user_set(v, op->arg1);
+	case XEN_TLB_FLUSH_LOCAL: case XEN_INVLPG_LOCAL: case XEN_TLB_FLUSH_MULTI:
+	case XEN_INVLPG_MULTI: case XEN_TLB_FLUSH_ALL: case XEN_INVLPG_ALL:
+		return flush_op(op->cmd, op->arg1);
+	case XEN_FLUSH_CACHE: case XEN_FLUSH_CACHE_GLOBAL:
+		return 0;		/* no device sees the guest's memory */
+	case XEN_SET_LDT:
+		return op->arg2 ? -XEN_ENOSYS : 0;
+	case XEN_CLEAR_PAGE: case XEN_COPY_PAGE:
+		return page_op(op->cmd, op->arg1, op->arg2);
+	}
+	return -XEN_ENOSYS;
+}
+
+int64_t call_mmuext_op(struct vcpu *v, const uint64_t a[6])
+{
+	int64_t e = 0;
+	uint32_t done = 0;
+	if ((a[3] & 0xffff) != XEN_DOMID_SELF)
+		return -XEN_EPERM;
+	for (; done < (uint32_t)a[1]; done++) {
+		struct xen_mmuext_op op;
+		e = guest_read(&op, a[0] + done * sizeof op, sizeof op) ? mmuext_one(v, &op) : -XEN_EFAULT;
+		if (e)
+			break;
+	}
+	if (a[2] && !guest_write(a[2], &done, sizeof done))
+		return -XEN_EFAULT;
+	return e;
+}
