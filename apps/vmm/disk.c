@@ -31,7 +31,7 @@ struct file {
 
 static int fd_of(struct vfile *f) { return ((struct file *)f)->fd; }
 
-static int file_read(struct vfile *f, uint64_t offset, size_t n, struct disk_io *io, size_t at)
+static int file_read(struct vfile *f, uint64_t offset, size_t n, struct vdisk_io *io, size_t at)
 {
 	static uint8_t part[PART];
 	for (size_t done = 0, now; done < n; done += now) {
@@ -40,17 +40,17 @@ static int file_read(struct vfile *f, uint64_t offset, size_t n, struct disk_io 
 		if (got < 0)
 			return -errno;
 		memset(part + got, 0, now - got);
-		disk_put(io, at + done, part, now);
+		vdisk_put(io, at + done, part, now);
 	}
 	return 0;
 }
 
-static int file_write(struct vfile *f, uint64_t offset, size_t n, struct disk_io *io, size_t at)
+static int file_write(struct vfile *f, uint64_t offset, size_t n, struct vdisk_io *io, size_t at)
 {
 	static uint8_t part[PART];
 	for (size_t done = 0, now; done < n; done += now) {
 		now = n - done < PART ? n - done : PART;
-		disk_get(io, at + done, part, now);
+		vdisk_get(io, at + done, part, now);
 		ssize_t put = pwrite(fd_of(f), part, now, offset + done);
 		if (put != (ssize_t)now)
 			return put < 0 ? -errno : -ENOSPC;
@@ -74,12 +74,12 @@ static struct file file_of(int fd)
 	return (struct file){ { file_read, file_write, file_size, file_sync }, fd };
 }
 
-void *disk_page(void)
+void *vdisk_page(void)
 {
-	return calloc(1, DISK_BLOCK);
+	return calloc(1, VDISK_BLOCK);
 }
 
-void disk_page_free(void *page)
+void vdisk_page_free(void *page)
 {
 	free(page);
 }
@@ -104,7 +104,7 @@ static int disk_file(const char *name, int flags)
 }
 
 /* A record of the disk; it and the files are wanted until this program ends. */
-static struct disk *overlay_open(const char *name, int flags)
+static struct vdisk *overlay_open(const char *name, int flags)
 {
 	static struct file overlay, base;
 	char path[COW_BASE], why[160];
@@ -112,7 +112,7 @@ static struct disk *overlay_open(const char *name, int flags)
 	if (!cow_base(&overlay.vfile, path, why, sizeof why))
 		refuse("%s: %s", name, why);
 	base = file_of(disk_file(path, O_RDONLY));
-	struct disk *d = cow_open(&overlay.vfile, &base.vfile, why, sizeof why);
+	struct vdisk *d = cow_open(&overlay.vfile, &base.vfile, why, sizeof why);
 	if (!d)
 		refuse("%s: %s", name, why);
 	return d;
