@@ -1,0 +1,146 @@
+/* The heap's beginning, roots, slow paths and pauses: what all collectors share.  See gc.h. */
+#include "libos/gc-runtime/collector.h"
+#include "libos/gc-runtime/pager.h"
+#include "libos/gc-runtime/port.h"
+#include "libos/gc-runtime/store.h"
+#include "libos/gc-runtime/trace.h"
+
+#define GLOBALS		64u
+#define SPARE_TABLES	8192u		/* pages of addresses for tables that grow, and a share of the heap */
+
+struct gc_mutator gc_mutator;
+struct gc_stats gc_stats;
+const struct gc_collector *collector;
+static void *global[GLOBALS];
+static unsigned globals;
+static bool verify;
+
+static const struct gc_collector *const collectors[] = { &collector_gen, &collector_card, &collector_semi };
+static const struct gc_pager *const pagers[] = { &pager_aware, &pager_lru, &pager_clock, &pager_age,
+	&pager_leaf };
+
+const char *gc_collector_name(unsigned i, const char **about)
+{
+	if (i >= ARRAY_SIZE(collectors))
+		return NULL;
+	*about = collectors[i]->about;
+	return collectors[i]->name;
+}
+
+const char *gc_pager_name(unsigned i, const char **about)
+{
+	if (i >= ARRAY_SIZE(pagers))
+		return NULL;
+	*about = pagers[i]->about;
+	return pagers[i]->name;
+}
+
+/* Frames asked back: the pager's victims leave, and their frames go. */
+static uint64_t wanted;
+
+static void on_revoke(uint64_t frames, uint64_t deadline)
+{
+	(void)deadline;
+	wanted = frames;
+	gc_mutator.poll = true;
+}
+
+/* ---- the beginning ------------------------------------------------------------------------------ */
+
+static void choose(const struct gc_options *o)
+{
+	unsigned i, k;
+	for (i = 0; o->collector && i < ARRAY_SIZE(collectors); i++)
+		if (!strcmp(o->collector, collectors[i]->name))
+			break;
+	for (k = 0; o->pager && k < ARRAY_SIZE(pagers); k++)
+		if (!strcmp(o->pager, pagers[k]->name))
+			break;
+	if (i == ARRAY_SIZE(collectors))
+		port_fail("gc: no collector is called %s\n", o->collector);
+	if (k == ARRAY_SIZE(pagers))
+		port_fail("gc: no pager is called %s\n", o->pager);
+	collector = collectors[i];
+	pager = pagers[k];
+}
+
+void gc_init(const struct gc_options *o)
+{
+	uint32_t heap = (o->heap ? o->heap : GC_HEAP) / MMU_PAGE;
+	const char *why;
+	choose(o);
+	int error = mmu_init(heap + heap / 16 + heap / 4 + SPARE_TABLES, o->memory / MMU_PAGE, &why);
+	if (error)
+		port_fail("gc: no memory for the heap: %s, error %d\n", why, -error);
+	const char *where = o->store ? o->store : "memory";
+	if ((error = slots_open(where, heap, &why)))
+		port_fail("gc: store %s: %s, error %d\n", where, why, -error);
+	paging.verify = verify = o->verify;
+	paging.record = gc_mutator.trace = o->trace;
+	paging_init(heap, collector->marks, collector->cards);
+	mmu_on_revoke(on_revoke);
+	gc_stats.start = port_time();
+	collector->init();
+}
+
+/* ---- roots -------------------------------------------------------------------------------------- */
+
+void gc_root_add(void *root)
+{
+	if (globals == GLOBALS)
+		port_fail("gc: more than %u global roots\n", GLOBALS);
+	global[globals++] = root;
+}
+
+void roots_each(void (*visit)(gc_ref *slot))
+{
+	for (unsigned i = 0; i < globals; i++)
+		visit(global[i]);
+	for (struct gc_frame *f = gc_mutator.frames; f; f = f->next)
+		for (uint32_t i = 0; i < f->n; i++)
+			visit(f->root[i]);
+}
+
+/* ---- collections ---------------------------------------------------------------------------------- */
+
+static void note_pause(uint64_t ns)
+{
+	uint64_t us = ns / 1000;
+	if (gc_stats.pauses < GC_PAUSES)
+		gc_stats.pause[gc_stats.pauses] = us > ~0u ? ~0u : us;
+	gc_stats.pauses++;
+	gc_stats.gc_time += ns;
+	if (ns > gc_stats.pause_max)
+		gc_stats.pause_max = ns;
+}
+
+void gc_collect(enum gc_scope scope)
+{
+	uint64_t start = port_time();
+	paging_begin();
+	collector->collect(scope);
+	paging_end();
+	note_pause(port_time() - start);
+	if (verify && collector->verify)
+		collector->verify();
+}
+
+void gc_safepoint_slow(void)
+{
+	gc_mutator.poll = false;
+	while (wanted) {
+		uint64_t part = wanted < 64 ? wanted : 64, left;
+		paging_room(part);
+		left = mmu_give(part);
+		gc_stats.revoked += wanted - left;
+		wanted = left;
+	}
+}
+
+void *gc_new_slow(uint32_t refs, uint64_t bytes)
+{
+	uint64_t granules = (bytes + GC_GRANULE - 1) / GC_GRANULE;
+	gc_safepoint();
+	struct gc_object *o = collector->allocate(refs, granules);
+	return o ? o : gc_new(refs, bytes);
+}

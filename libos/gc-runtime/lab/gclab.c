@@ -1,0 +1,262 @@
+/* gclab: runs a benchmark under a collector, a pager and a memory limit, and says what it cost.
+ *
+ *	gclab --collector X --pager Y --mem 96M --bench trees [--csv FILE] [--opt] [--verify]
+ *
+ * The same program on Virtue, in a domain of its own, and on Linux.  Left to port_*.c: where
+ * arguments and output come from; to docs/gc.md: what the figures mean.
+ */
+#include "libos/gc-runtime/lab/lab.h"
+#include "libos/gc-runtime/lab/main.h"
+#include "libos/gc-runtime/mmu.h"
+#include "libos/gc-runtime/port.h"
+#include "libos/gc-runtime/trace.h"
+
+#define TRACE_EVENTS	(64ul << 20)
+#define REQUESTS	2048u		/* buckets of the histogram: eighths of powers of two, in ns */
+
+static const struct bench *const benches[] = { &bench_trees, &bench_binary, &bench_cache, &bench_graph,
+	&bench_transactions };
+
+static struct {
+	struct gc_options gc;
+	const struct bench *bench;
+	const char *csv;
+	unsigned small;
+	bool optimum, quiet;
+} lab = { .bench = &bench_trees };
+static uint64_t requests[REQUESTS], requests_n, shown;
+
+/* ---- what benchmarks call ----------------------------------------------------------------------- */
+
+void lab_progress(uint64_t done, uint64_t all)
+{
+	static unsigned calls;
+	if (lab.quiet || ++calls % 4096)
+		return;
+	uint64_t now = port_time();
+	if (!shown)
+		shown = gc_stats.start;
+	if (now - shown < 5000000000ul)
+		return;
+	shown = now;
+	port_print("... %lu %%, %lu collections, %lu MiB written, %lu MiB read\n", done * 100 / all,
+		gc_stats.pauses, gc_stats.written >> 8,
+		(gc_stats.loads_mutator + gc_stats.loads_collector) >> 8);
+}
+
+uint64_t lab_clock(void) { return port_time(); }
+
+static unsigned bucket(uint64_t ns)
+{
+	unsigned log = 63 - __builtin_clzl(ns | 8);
+	return log * 8 + (ns >> (log - 3) & 7);
+}
+
+void lab_request(uint64_t start)
+{
+	requests[bucket(port_time() - start)]++;
+	requests_n++;
+}
+
+static uint64_t request_percentile(uint64_t per_mille)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < REQUESTS; i++)
+		if ((sum += requests[i]) * 1000 >= requests_n * per_mille)
+			return (8ul + i % 8) << (i / 8) >> 3;
+	return 0;
+}
+
+/* ---- options ---------------------------------------------------------------------------------------- */
+
+static void list(void)
+{
+	const char *about, *name;
+	port_print("collectors:\n");
+	for (unsigned i = 0; (name = gc_collector_name(i, &about)); i++)
+		port_print("  %-14s %s\n", name, about);
+	port_print("pagers:\n");
+	for (unsigned i = 0; (name = gc_pager_name(i, &about)); i++)
+		port_print("  %-14s %s\n", name, about);
+	port_print("benchmarks:\n");
+	for (unsigned i = 0; i < ARRAY_SIZE(benches); i++)
+		port_print("  %-14s %s\n", benches[i]->name, benches[i]->about);
+}
+
+static _Noreturn void usage(void)
+{
+	port_fail("usage: gclab [--bench B] [--collector C] [--pager P] [--mem SIZE] [--heap SIZE]\n"
+		"             [--store file[:PATH]|memory[:MIB]] [--csv FILE] [--small N] [--opt]\n"
+		"             [--verify] [--quiet]\n"
+		"       gclab --list\n"
+		"--small N divides the benchmark's size by 2^N; sizes end in K, M or G\n");
+}
+
+static uint64_t size_of(const char *text)
+{
+	char digits[24];
+	size_t n = strlen(text);
+	uint64_t value;
+	unsigned shift = !n ? 0 : text[n - 1] == 'K' ? 10 : text[n - 1] == 'M' ? 20 :
+		text[n - 1] == 'G' ? 30 : 0;
+	text_copy(digits, text, sizeof digits);
+	if (shift && n < sizeof digits)
+		digits[n - 1] = 0;
+	if (!text_number(digits, &value))
+		port_fail("gclab: %s is no size\n", text);
+	return value << shift;
+}
+
+static void choose_bench(const char *name)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(benches); i++)
+		if (!strcmp(name, benches[i]->name)) {
+			lab.bench = benches[i];
+			return;
+		}
+	port_fail("gclab: no benchmark is called %s\n", name);
+}
+
+static void set_value(const char *name, const char *value)
+{
+	if (!strcmp(name, "--bench"))
+		choose_bench(value);
+	else if (!strcmp(name, "--collector"))
+		lab.gc.collector = value;
+	else if (!strcmp(name, "--pager"))
+		lab.gc.pager = value;
+	else if (!strcmp(name, "--store"))
+		lab.gc.store = value;
+	else if (!strcmp(name, "--mem"))
+		lab.gc.memory = size_of(value);
+	else if (!strcmp(name, "--heap"))
+		lab.gc.heap = size_of(value);
+	else if (!strcmp(name, "--csv"))
+		lab.csv = value;
+	else if (!strcmp(name, "--small"))
+		lab.small = size_of(value);
+	else
+		usage();
+}
+
+/* False: nothing is to be run. */
+static bool options(unsigned argc, const char *(*arg)(unsigned i))
+{
+	for (unsigned i = 1; i < argc; i++) {
+		const char *name = arg(i);
+		if (!strcmp(name, "--list")) {
+			list();
+			return false;
+		} else if (!strcmp(name, "--opt")) {
+			lab.optimum = lab.gc.trace = true;
+		} else if (!strcmp(name, "--verify")) {
+			lab.gc.verify = true;
+		} else if (!strcmp(name, "--quiet")) {
+			lab.quiet = true;
+		} else if (i + 1 < argc) {
+			set_value(name, arg(++i));
+		} else {
+			usage();
+		}
+	}
+	return true;
+}
+
+/* ---- results ---------------------------------------------------------------------------------------- */
+
+static void sort(uint32_t *v, uint64_t n)
+{
+	for (uint64_t gap = n / 2; gap; gap = gap == 2 ? 1 : gap * 5 / 11)
+		for (uint64_t i = gap; i < n; i++)
+			for (uint64_t k = i; k >= gap && v[k - gap] > v[k]; k -= gap) {
+				uint32_t t = v[k];
+				v[k] = v[k - gap];
+				v[k - gap] = t;
+			}
+}
+
+static uint64_t pause_percentile(uint64_t per_mille)
+{
+	uint64_t n = gc_stats.pauses < GC_PAUSES ? gc_stats.pauses : GC_PAUSES;
+	return n ? gc_stats.pause[(n - 1) * per_mille / 1000] : 0;
+}
+
+static void print_human(uint64_t answer, uint64_t ns)
+{
+	const struct gc_stats *s = &gc_stats;
+	port_print("answer            %016lx\n", answer);
+	port_print("time              %lu ms, of which collections %lu ms\n", ns / 1000000,
+		s->gc_time / 1000000);
+	port_print("collections       %lu young, %lu full\n", s->young, s->full);
+	port_print("pauses            median %lu us, 99 %% %lu us, worst %lu us\n", pause_percentile(500),
+		pause_percentile(990), s->pause_max / 1000);
+	port_print("allocated         %lu MiB\n", s->allocated >> 20);
+	port_print("frames, at most   %lu of %lu\n", s->peak, mmu_frames_total());
+	port_print("store             %lu KiB written, %lu KiB read\n", s->written * 4,
+		(s->loads_mutator + s->loads_collector) * 4);
+	port_print("pages read        %lu by the program, %lu by the collector, %lu of them dead\n",
+		s->loads_mutator, s->loads_collector, s->reread_dead);
+	port_print("pages dropped     %lu dead, %lu dead in the store, %lu clean\n", s->discarded,
+		s->discarded_out, s->dropped_clean);
+	if (s->summary_peak)
+		port_print("summaries         %lu KiB at most\n", s->summary_peak >> 10);
+	if (requests_n)
+		port_print("requests          median %lu ns, 99 %% %lu ns, 99.9 %% %lu ns\n",
+			request_percentile(500), request_percentile(990), request_percentile(999));
+}
+
+static void print_optimum(void)
+{
+	struct belady b;
+	uint64_t n, lost, frames = lab.gc.memory ? lab.gc.memory / MMU_PAGE : mmu_frames_total();
+	const uint32_t *event = trace_events(&n, &lost);
+	if (lost || !belady(event, n, mmu.pages, frames, &b))
+		port_fail("gclab: the trace of %lu events is too long for this memory\n", n + lost);
+	port_print("optimum           %lu KiB written, %lu KiB read, in %lu frames; %lu references\n",
+		b.writes * 4, b.reads * 4, frames, b.references);
+}
+
+static const char csv_head[] = "bench,collector,pager,mem,small,answer,ms,gc_ms,young,full,pause_p50_us,"
+	"pause_p99_us,pause_max_us,written,read_mutator,read_collector,read_dead,dropped_dead,"
+	"dropped_dead_out,dropped_clean,peak_frames\n";
+
+static void write_csv(uint64_t answer, uint64_t ns)
+{
+	const struct gc_stats *s = &gc_stats;
+	const char *about;
+	char line[512];
+	int file = port_open(lab.csv, true);
+	int64_t size = file < 0 ? file : port_size(file);
+	if (size < 0)
+		port_fail("gclab: %s: error %ld\n", lab.csv, -size);
+	if (!size)
+		size = port_write(file, 0, csv_head, sizeof csv_head - 1);
+	int n = snprintf(line, sizeof line, "%s,%s,%s,%lu,%u,%016lx,%lu,%lu,%lu,%lu,%lu,%lu,%lu,%lu,%lu,%lu,"
+		"%lu,%lu,%lu,%lu,%lu\n", lab.bench->name,
+		lab.gc.collector ? lab.gc.collector : gc_collector_name(0, &about),
+		lab.gc.pager ? lab.gc.pager : gc_pager_name(0, &about), lab.gc.memory, lab.small, answer,
+		ns / 1000000, s->gc_time / 1000000, s->young, s->full, pause_percentile(500),
+		pause_percentile(990), s->pause_max / 1000, s->written, s->loads_mutator,
+		s->loads_collector, s->reread_dead, s->discarded, s->discarded_out, s->dropped_clean,
+		s->peak);
+	if (size < 0 || port_write(file, size, line, n) != n)
+		port_fail("gclab: %s cannot be written\n", lab.csv);
+	port_close(file);
+}
+
+int lab_main(unsigned argc, const char *(*arg)(unsigned i))
+{
+	if (!options(argc, arg))
+		return 0;
+	if (lab.optimum && !trace_start(TRACE_EVENTS))
+		port_fail("gclab: no memory for the trace\n");
+	gc_init(&lab.gc);
+	uint64_t start = port_time(), answer = lab.bench->run(lab.small), ns = port_time() - start;
+	sort(gc_stats.pause, gc_stats.pauses < GC_PAUSES ? gc_stats.pauses : GC_PAUSES);
+	print_human(answer, ns);
+	if (lab.optimum)
+		print_optimum();
+	if (lab.csv)
+		write_csv(answer, ns);
+	return 0;
+}

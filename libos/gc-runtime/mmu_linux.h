@@ -1,0 +1,12 @@
+/* What the Linux back end of mmu.h has beside it: the kernel's part in a revocation, for tests. */
+#ifndef GC_MMU_LINUX_H
+#define GC_MMU_LINUX_H
+
+#include <stdint.h>
+
+/* Asks for frames: free and discardable ones go at once (stage 0), for the rest the hook is called. */
+void mmu_linux_revoke(uint64_t frames, uint64_t deadline);
+/* The deadline has passed: the published victims go by force.  How many are still wanted. */
+uint64_t mmu_linux_force(void);
+
+#endif

@@ -1,0 +1,387 @@
+/* Paging of the heap.  See paging.h. */
+#include "libos/gc-runtime/collector.h"
+#include "libos/gc-runtime/pager.h"
+#include "libos/gc-runtime/port.h"
+#include "libos/gc-runtime/store.h"
+#include "libos/gc-runtime/trace.h"
+
+#define BATCH		32u	/* pages that leave at once: one write, one flush */
+#define RESERVE		48u	/* frames for the tables that grow while a batch leaves */
+#define SEGMENTS_MAX	4096u
+#define HARVEST		4096u	/* pages of one harvest */
+
+struct paging paging;
+const struct gc_pager *pager;
+static bool ready[SEGMENTS_MAX];
+static uint32_t tables_at;		/* the next page for tables */
+static bool evicting;
+static bool pressed;			/* something was evicted: who is used is of interest */
+
+static bool on_fault(const struct mmu_fault *f);
+
+/* ---- tables -------------------------------------------------------------------------------- */
+
+static uint32_t tables_take(uint64_t pages)
+{
+	uint32_t at = tables_at;
+	if (pages > mmu.pages - tables_at)
+		port_fail("gc: no addresses left for tables\n");
+	tables_at += pages;
+	return at;
+}
+
+static void table_map(uint32_t page)
+{
+	if (mmu.pte[page] & MMU_P)
+		return;
+	paging_room(1);
+	if (mmu_do(MMU_MAP, page, 1, MMU_W | MMU_A | MMU_D | MMU_ZERO, 0))
+		port_fail("gc: no frame for a table\n");
+}
+
+void table_init(struct table *t, uint64_t most)
+{
+	t->most = (most + MMU_PAGE - 1) / MMU_PAGE;
+	t->page = tables_take(t->most);
+	t->have = 0;
+}
+
+void table_grow(struct table *t, uint64_t bytes)
+{
+	while ((uint64_t)t->have * MMU_PAGE < bytes) {
+		if (t->have == t->most)
+			port_fail("gc: a table is larger than was planned\n");
+		table_map(t->page + t->have++);
+	}
+}
+
+void paging_init(uint32_t heap, bool marks, bool cards)
+{
+	uint32_t one = heap / SEGMENT;
+	if (heap % (4 * SEGMENT) || one > SEGMENTS_MAX)
+		port_fail("gc: a heap has a multiple of 2 MiB of addresses, at most 2 GiB\n");
+	paging.pages = tables_at = heap;
+	paging.ready = ready;
+	paging.page = mmu_address(tables_take(one));
+	paging.start = mmu_address(tables_take(one));
+	paging.live = mmu_address(tables_take(one));
+	paging.mark = marks ? mmu_address(tables_take(one)) : NULL;
+	paging.card = cards ? mmu_address(tables_take(one / 4)) : NULL;
+	if (pager->init)
+		pager->init();
+	mmu_on_fault(on_fault);
+}
+
+void paging_ready(uint32_t page)
+{
+	uint32_t s = page / SEGMENT;
+	if (ready[s])
+		return;
+	table_map(mmu_page(paging.page) + s);
+	table_map(mmu_page(paging.start) + s);
+	table_map(mmu_page(paging.live) + s);
+	if (paging.mark)
+		table_map(mmu_page(paging.mark) + s);
+	if (paging.card)
+		table_map(mmu_page(paging.card) + s / 4);
+	ready[s] = true;
+}
+
+/* ---- leaving --------------------------------------------------------------------------------- */
+
+/* Not cryptography: a lost or torn page must be seen. */
+uint32_t paging_hash(uint32_t page)
+{
+	const uint64_t *w = mmu_window(mmu_frame(page));
+	uint64_t h = 0x9e3779b97f4a7c15ul;
+	for (unsigned i = 0; i < MMU_PAGE / 8; i++)
+		h = (h ^ w[i]) * 0xff51afd7ed558ccdul + (h >> 29);
+	return h ^ h >> 32;
+}
+
+static bool differs(uint32_t p)
+{
+	return page_of(p)->flags & PAGE_DIRTY || mmu.pte[p] & MMU_D || !page_of(p)->slot;
+}
+
+static void slot_drop(uint32_t p)
+{
+	if (page_of(p)->slot)
+		slot_put(page_of(p)->slot);
+	page_of(p)->slot = 0;
+}
+
+/* The page is not resident any more; its frame goes with the batch. */
+static void gone(uint32_t p, enum page_state state)
+{
+	page_of(p)->state = state;
+	page_of(p)->flags &= ~PAGE_DIRTY;
+	paging.resident--;
+	if (pager->left)
+		pager->left(p);
+}
+
+static void plan_write(uint32_t p, struct gc_io *io, unsigned *writes)
+{
+	struct page *r = page_of(p);
+	if (paging.verify)
+		r->hash = paging_hash(p);
+	if (!differs(p)) {
+		gc_stats.dropped_clean++;
+		return;
+	}
+	if (!r->slot && !(r->slot = slot_take()))
+		port_fail("gc: the store is full (%u pages); the heap's data is intact up to here\n",
+			slots_used());
+	io[(*writes)++] = (struct gc_io){ r->slot, mmu_frame(p) };
+}
+
+/* What happens to a victim; false: it stays. */
+static bool plan(uint32_t p, struct gc_io *io, unsigned *writes)
+{
+	bool free = page_of(p)->space == SPACE_FREE;
+	enum page_fate fate = !free && collector->leaving ? collector->leaving(p) : PAGE_WRITE;
+	if (fate == PAGE_KEEP) {
+		gc_stats.kept++;
+		if (pager->kept)
+			pager->kept(p);
+		return false;
+	}
+	if (fate == PAGE_WRITE) {
+		plan_write(p, io, writes);
+		gone(p, PAGE_OUT);
+	} else {
+		slot_drop(p);
+		gc_stats.discarded++;
+		gone(p, PAGE_NONE);
+	}
+	return true;
+}
+
+/* Up to BATCH victims leave; how many did. */
+static unsigned evict(void)
+{
+	uint32_t victim[BATCH];
+	struct gc_io io[BATCH];
+	struct mmu_op op[BATCH];
+	unsigned writes = 0, leaves = 0, n = pager->victims(victim, BATCH);
+	int error;
+	if (!n)
+		port_fail("gc: out of memory: %lu frames, none of them can leave\n", mmu_frames_total());
+	for (unsigned i = 0; i < n; i++)
+		if (plan(victim[i], io, &writes))
+			op[leaves++] = (struct mmu_op){ MMU_UNMAP, victim[i], 1, 0, 0 };
+	if (writes && (error = store->write(io, writes)))
+		port_fail("gc: the store %s cannot be written: error %d\n", store->name, -error);
+	gc_stats.written += writes;
+	if (mmu_batch(op, leaves))
+		port_fail("gc: a victim was not mapped\n");
+	return leaves;
+}
+
+void paging_room(uint64_t n)
+{
+	unsigned in_vain = 0;
+	uint64_t need = evicting ? n : n + RESERVE;
+	if (mmu_frames_free() >= need)
+		return;
+	if (evicting)
+		port_fail("gc: the reserve of %u frames is used up\n", RESERVE);
+	evicting = pressed = true;
+	while (mmu_frames_free() < need) {
+		in_vain = evict() ? 0 : in_vain + 1;
+		if (in_vain > 2 + 2 * paging.resident / BATCH)
+			port_fail("gc: out of memory: the collector keeps all of %u pages\n",
+				paging.resident);
+	}
+	evicting = false;
+}
+
+/* ---- coming ----------------------------------------------------------------------------------- */
+
+static void note_peak(void)
+{
+	uint64_t used = mmu_frames_total() - mmu_frames_free();
+	if (used > gc_stats.peak)
+		gc_stats.peak = used;
+}
+
+static void came(uint32_t p, bool from_store)
+{
+	page_of(p)->state = PAGE_IN;
+	page_of(p)->age = 0;
+	paging.resident++;
+	if (pager->arrived)
+		pager->arrived(p, from_store);
+	note_peak();
+}
+
+static void load(uint32_t p, bool write)
+{
+	struct page *r = page_of(p);
+	paging_room(1);
+	struct gc_io io = { r->slot, mmu_frame_take() };
+	int error = store->read(&io, 1);
+	if (error)
+		port_fail("gc: the store %s cannot be read: error %d\n", store->name, -error);
+	if (mmu_do(MMU_MAP_FRAME, p, 1, MMU_W | MMU_A | (write ? MMU_D : 0), io.frame))
+		port_fail("gc: a page that was out is mapped\n");
+	if (paging.verify && paging_hash(p) != r->hash)
+		port_fail("gc: page %u came back from the store with other content\n", p);
+	if (paging.collecting)
+		gc_stats.loads_collector++;
+	else
+		gc_stats.loads_mutator++;
+	if (r->space == SPACE_FREE)
+		gc_stats.reread_dead++;
+	came(p, true);
+	if (collector->back && r->space != SPACE_FREE)
+		collector->back(p);
+}
+
+static void map_run(uint32_t page, uint32_t n)
+{
+	paging_room(n);
+	if (mmu_do(MMU_MAP, page, n, MMU_W | MMU_A | MMU_D, 0))
+		port_fail("gc: no frames for fresh pages\n");
+	for (uint32_t i = 0; i < n; i++)
+		came(page + i, false);
+	if (paging.record)
+		trace_born(page, n);
+}
+
+static void set_flags(uint32_t page, uint32_t n, unsigned flags)
+{
+	const unsigned kinds = PAGE_LEAF | PAGE_STAYS;
+	for (uint32_t i = 0; i < n; i++) {
+		paging_ready(page + i);
+		page_of(page + i)->flags = (page_of(page + i)->flags & ~kinds) | flags;
+	}
+}
+
+void paging_fresh(uint32_t page, uint32_t n, unsigned flags)
+{
+	set_flags(page, n, flags);
+	for (uint32_t i = 0, k; i < n; i += k) {
+		struct page *r = page_of(page + i);
+		for (k = 0; k < BATCH && i + k < n && page_of(page + i + k)->state == PAGE_NONE; k++)
+			;
+		if (k) {
+			map_run(page + i, k);
+			continue;
+		}
+		if (r->state == PAGE_OUT)
+			load(page + i, true);
+		r->flags |= PAGE_DIRTY;
+		k = 1;
+	}
+}
+
+void paging_discard(uint32_t page, uint32_t n)
+{
+	if (paging.record)
+		trace_died(page, n);
+	for (uint32_t p = page; pager->discards && p < page + n; p++) {
+		struct page *r = page_of(p);
+		slot_drop(p);
+		if (r->state == PAGE_IN) {
+			gone(p, PAGE_NONE);
+			mmu_do(MMU_UNMAP, p, 1, 0, 0);
+			gc_stats.discarded++;
+		} else if (r->state == PAGE_OUT) {
+			r->state = PAGE_NONE;
+			gc_stats.discarded_out++;
+		}
+	}
+}
+
+static bool on_fault(const struct mmu_fault *f)
+{
+	uint32_t p = f->page;
+	if (p >= paging.pages || !ready[p / SEGMENT] || f->mapped || evicting)
+		return false;
+	if (page_of(p)->state != PAGE_OUT || page_of(p)->space == SPACE_FREE)
+		return false;
+	load(p, f->write);
+	return true;
+}
+
+/* ---- harvests -------------------------------------------------------------------------------- */
+
+static uint32_t harvest_end(uint32_t page, uint32_t end)
+{
+	return end - page < HARVEST ? end : page + HARVEST;
+}
+
+/* [*page, *end): the next stretch of segments that exist. */
+static bool next_stretch(uint32_t *page, uint32_t *end)
+{
+	if (*page < paging.quiet)
+		*page = paging.quiet;
+	while (*page < paging.pages && !ready[*page / SEGMENT])
+		*page += SEGMENT;
+	*end = *page;
+	while (*end < paging.pages && ready[*end / SEGMENT])
+		*end += SEGMENT;
+	return *page < *end;
+}
+
+static void older(uint32_t page, uint32_t n, const uint64_t *a)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct page *r = page_of(page + i);
+		if (a[i / 64] >> i % 64 & 1)
+			r->age = 0;
+	}
+}
+
+void paging_touches(bool forget)
+{
+	uint64_t a[HARVEST / 64];
+	for (uint32_t page = 0, end; next_stretch(&page, &end); page = end)
+		for (uint32_t p = page, stop; p < end; p = stop) {
+			stop = harvest_end(p, end);
+			if (!mmu_harvest(p, stop - p, MMU_A, a, NULL) || forget)
+				continue;
+			older(p, stop - p, a);
+			if (pager->touched)
+				pager->touched(p, a, stop - p);
+		}
+}
+
+void paging_watch(uint32_t page, uint32_t n)
+{
+	uint64_t d[HARVEST / 64];
+	uint32_t last = page + n;
+	page &= -64u;
+	for (uint32_t stop; page < last; page = stop) {
+		stop = harvest_end(page, last);
+		if (!mmu_harvest(page, stop - page, MMU_D, NULL, d))
+			continue;
+		for (uint32_t i = 0; i < stop - page; i++)
+			if (d[i / 64] >> i % 64 & 1)
+				page_of(page + i)->flags |= PAGE_DIRTY;
+	}
+}
+
+void paging_begin(void)
+{
+	if (pager->discards && pressed)
+		paging_touches(false);
+	paging.collecting = true;
+}
+
+void paging_end(void)
+{
+	paging.collecting = false;
+	if (!pager->discards)
+		return;
+	if (pressed)
+		paging_touches(true);
+	for (uint32_t page = 0, end; next_stretch(&page, &end); page = end)
+		for (uint32_t p = page; p < end; p++)
+			if (page_of(p)->age < 255)
+				page_of(p)->age++;
+	if (pager->collected)
+		pager->collected();
+}

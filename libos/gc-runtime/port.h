@@ -1,0 +1,26 @@
+/* What the runtime and the lab need of their surroundings: output, time, an end, arguments' files.
+ * port_exo.c: a domain with its proxy; port_linux.c: a process.  Bytes and strings: text.h. */
+#ifndef GC_PORT_H
+#define GC_PORT_H
+
+#include "libos/common/text.h"
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+void port_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A message on the error stream, and the end with status 1: the program cannot go on. */
+_Noreturn void port_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+uint64_t port_time(void);		/* ns */
+
+/* Files, for the store and for results: a number >= 0 or -errno. */
+int port_open(const char *path, bool create);		/* read and write */
+int64_t port_read(int file, uint64_t at, void *to, uint64_t n);		/* bytes, or -errno */
+int64_t port_write(int file, uint64_t at, const void *from, uint64_t n);
+int64_t port_size(int file);
+void port_close(int file);
+
+/* Zeroed memory outside the pool, for what is not the runtime's own cost: recordings, a store in
+ * memory.  NULL: none.  Never freed. */
+void *port_memory(uint64_t bytes);
+
+#endif

@@ -1,0 +1,68 @@
+/* The surroundings, in a Linux process.  See port.h. */
+#define _GNU_SOURCE
+#include "libos/gc-runtime/port.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+void port_print(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+}
+
+_Noreturn void port_fail(const char *format, ...)
+{
+	va_list args;
+	fflush(stdout);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	_exit(1);
+}
+
+uint64_t port_time(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ul + t.tv_nsec;
+}
+
+int port_open(const char *path, bool create)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+int64_t port_read(int file, uint64_t at, void *to, uint64_t n)
+{
+	ssize_t got = pread(file, to, n, at);
+	return got < 0 ? -errno : got;
+}
+
+int64_t port_write(int file, uint64_t at, const void *from, uint64_t n)
+{
+	ssize_t done = pwrite(file, from, n, at);
+	return done < 0 ? -errno : done;
+}
+
+int64_t port_size(int file)
+{
+	off_t n = lseek(file, 0, SEEK_END);
+	return n < 0 ? -errno : n;
+}
+
+void port_close(int file) { close(file); }
+
+void *port_memory(uint64_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return p == MAP_FAILED ? NULL : p;
+}

@@ -1,0 +1,73 @@
+/* The mature and the large space, shared by the collectors that don't move mature objects: pages of
+ * lines in the manner of Immix (Blackburn, McKinley, PLDI'08), marking, sweeping.
+ *
+ * Left to others: the nursery and the remembered set (gen.c); what is known of evicted pages (the
+ * hooks: bookmark.c, summary.c).
+ */
+#ifndef GC_REGION_H
+#define GC_REGION_H
+
+#include "libos/gc-runtime/collector.h"
+
+#define LINE		128u		/* bytes: eight granules, one byte of the live bitmap */
+#define LINES		(MMU_PAGE / LINE)
+#define GRANULES	(MMU_PAGE / GC_GRANULE)	/* of a page */
+#define WORDS		(GRANULES / 64)		/* of a bitmap for a page */
+
+/* What a collector knows of pages that are out; NULL: they are read. */
+struct region_hooks {
+	/* Before marking: marks what evicted pages keep alive, or clears the marks of evicted pages. */
+	void (*roots)(void);
+	/* An object on an evicted page was reached. */
+	void (*reach)(struct gc_object *o, uint32_t page);
+	/* The stack is empty: marks on; false: there is nothing left. */
+	bool (*more)(void);
+	/* Marks what an evicted page of a large object refers to. */
+	void (*edges)(uint32_t page);
+	void (*freed)(uint32_t page);		/* an evicted page died */
+	bool keeps_out;				/* evicted pages are never found dead */
+};
+struct region {
+	uint32_t first, end;		/* mature pages; from `top` on none was ever used */
+	uint32_t top;
+	uint32_t large, large_end, large_top;
+	uint32_t used;			/* pages of both spaces in use */
+	const struct region_hooks *hooks;
+	bool marking;
+};
+extern struct region region;
+
+void region_init(uint32_t first, uint32_t end, const struct region_hooks *hooks);
+/* Room for a small object, with its bits set and nothing written; NULL: no addresses are left. */
+struct gc_object *region_alloc(uint32_t granules, bool leaf);
+/* A zeroed large object; NULL: no such run of addresses is free. */
+struct gc_object *region_alloc_large(uint32_t refs, uint64_t granules);
+/* A page that the allocator is filling. */
+bool region_filling(uint32_t page);
+
+/* A stack of words, for objects to scan. */
+void region_push(uint64_t word);
+bool region_pop(uint64_t *word);
+/* Marks a slot's object, and pushes it. */
+void region_mark(gc_ref *slot);
+void region_mark_object(struct gc_object *o);
+/* Marks from the roots, and sweeps. */
+void region_collect(void);
+
+/* Every reference slot on a resident page, by address in the region (window false) or by the page's
+ * window; stops and returns true when visit does. */
+bool region_slots(uint32_t page, bool window, bool (*visit)(gc_ref *slot));
+/* Covers an object's extent in the live bitmap. */
+void region_cover(const struct gc_object *o, uint64_t granules);
+void region_verify(void);
+
+static inline uint64_t granule_of(const void *o) { return ((uintptr_t)o - mmu.base) / GC_GRANULE; }
+static inline bool bit_get(const uint64_t *map, uint64_t i) { return map[i / 64] >> i % 64 & 1; }
+static inline void bit_put(uint64_t *map, uint64_t i) { map[i / 64] |= 1ul << i % 64; }
+static inline uint64_t *page_bits(uint64_t *map, uint32_t page) { return map + (uint64_t)page * WORDS; }
+static inline bool page_in_use(uint32_t p)
+{
+	return paging.ready[p / SEGMENT] && page_of(p)->space != SPACE_FREE;
+}
+
+#endif

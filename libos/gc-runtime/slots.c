@@ -1,0 +1,56 @@
+/* The store's slots, next fit: pages that leave together lie together.  See store.h. */
+#include "libos/gc-runtime/store.h"
+#include "libos/gc-runtime/port.h"
+#include <stddef.h>
+
+#define SLOTS_MAX	524288u
+
+const struct gc_store *store;
+static uint64_t used[SLOTS_MAX / 64 + 1];
+static uint32_t slots, taken, hint;
+
+static const struct gc_store *const stores[] = { &store_file, &store_memory };
+
+int slots_open(const char *option, uint32_t want, const char **why)
+{
+	*why = "there is no such store";
+	for (unsigned i = 0; i < ARRAY_SIZE(stores); i++) {
+		size_t n = strlen(stores[i]->name);
+		if (strncmp(option, stores[i]->name, n) || (option[n] && option[n] != ':'))
+			continue;
+		store = stores[i];
+		slots = want < SLOTS_MAX ? want : SLOTS_MAX;
+		*why = "it cannot be opened";
+		return store->open(option[n] ? option + n + 1 : "", &slots);
+	}
+	return -1;
+}
+
+uint32_t slots_used(void) { return taken; }
+
+uint32_t slot_take(void)
+{
+	uint32_t words = (slots + 63) / 64;
+	if (taken == slots)
+		return 0;
+	for (uint32_t k = 0; k <= words; k++) {
+		uint32_t w = (hint / 64 + k) % words;
+		uint64_t free = ~used[w];
+		if (!k)
+			free &= ~0ul << hint % 64;
+		uint32_t at = w * 64 + (free ? __builtin_ctzl(free) : 0);
+		if (!free || at >= slots)
+			continue;
+		used[w] |= 1ul << at % 64;
+		taken++;
+		hint = (at + 1) % (words * 64);
+		return at + 1;
+	}
+	return 0;
+}
+
+void slot_put(uint32_t slot)
+{
+	used[(slot - 1) / 64] &= ~(1ul << (slot - 1) % 64);
+	taken--;
+}

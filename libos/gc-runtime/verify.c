@@ -1,0 +1,86 @@
+/* The verifier of mature and large spaces: after every collection in test builds.  Looks at every
+ * object that starts on a resident page. */
+#include "libos/gc-runtime/region.h"
+#include "libos/gc-runtime/port.h"
+
+static uint32_t at_page;
+
+static bool target_fits(const struct gc_object *o)
+{
+	uint32_t p = mmu_page(o);
+	if (!mmu_inside(o) || p >= paging.pages || (uintptr_t)o % GC_GRANULE || !page_in_use(p))
+		return false;
+	if (page_of(p)->space != SPACE_MATURE && page_of(p)->space != SPACE_LARGE)
+		return false;
+	return bit_get(paging.start, granule_of(o)) && bit_get(paging.live, granule_of(o));
+}
+
+static bool check_slot(gc_ref *slot)
+{
+	if (*slot && !target_fits(*slot))
+		port_fail("verify: page %u, word %lu: %p is no live object\n", at_page,
+			((uintptr_t)slot & (MMU_PAGE - 1)) / 8, (void *)*slot);
+	return false;
+}
+
+static void check_root(gc_ref *slot)
+{
+	if (*slot && !target_fits(*slot))
+		port_fail("verify: the root at %p: %p is no live object\n", (void *)slot, (void *)*slot);
+}
+
+/* Objects don't overlap, don't straddle, and are covered by the live bitmap. */
+static void check_layout(uint32_t p)
+{
+	const uint8_t *bytes = mmu_window(mmu_frame(p));
+	const uint64_t *start = page_bits(paging.start, p), *live = page_bits(paging.live, p);
+	uint32_t end = 0;
+	for (uint32_t g = 0; g < GRANULES; g++) {
+		if (!bit_get(start, g))
+			continue;
+		const struct gc_object *o = (const struct gc_object *)(bytes + g * GC_GRANULE);
+		uint64_t n = gc_granules(o);
+		if (g < end || o->header & 1 || !n || g + n > GRANULES ||
+		    (uint64_t)gc_refs(o) * 8 + 8 > n * GC_GRANULE)
+			port_fail("verify: page %u, granule %u: header %lx\n", p, g, o->header);
+		end = g + n;
+		for (uint32_t i = g; i < end; i++)
+			if (!bit_get(live, i))
+				port_fail("verify: page %u, granule %u is not covered\n", p, i);
+		if (!gc_refs(o) != !!(page_of(p)->flags & PAGE_LEAF))
+			port_fail("verify: page %u, granule %u: of the other class\n", p, g);
+	}
+}
+
+static void check_page(uint32_t p)
+{
+	const struct page *r = page_of(p);
+	if ((r->state == PAGE_IN) != !!(mmu.pte[p] & MMU_P) || (r->state == PAGE_OUT && !r->slot) ||
+	    r->state == PAGE_NONE)
+		port_fail("verify: page %u: state %u, slot %u, entry %lx\n", p, r->state, r->slot,
+			(uint64_t)mmu.pte[p]);
+	if (r->state != PAGE_IN)
+		return;
+	at_page = p;
+	if (r->space == SPACE_MATURE)
+		check_layout(p);
+	region_slots(p, true, check_slot);
+}
+
+void region_verify(void)
+{
+	uint32_t in = 0, used = 0;
+	for (uint32_t p = 0; p < paging.pages; p++) {
+		if (!paging.ready[p / SEGMENT])
+			continue;
+		in += page_of(p)->state == PAGE_IN;
+		if (p < region.first || page_of(p)->space == SPACE_FREE)
+			continue;
+		used++;
+		check_page(p);
+	}
+	if (in != paging.resident || used != region.used)
+		port_fail("verify: %u pages resident, counted %u; %u used, counted %u\n", in,
+			paging.resident, used, region.used);
+	roots_each(check_root);
+}
