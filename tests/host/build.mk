@@ -1,6 +1,6 @@
 # Tests of the hardware-free core on the developer's machine: a model of CPUs with TLBs.
 
-HOST_MODEL := $(call hobj,$(wildcard exo/core/*.c) tests/host/model.c tests/host/audit.c)
+HOST_MODEL := $(call hobj,$(wildcard exo/core/*.c) tests/host/model.c tests/host/model_disk.c tests/host/audit.c)
 
 HOST_TESTS += $(BUILD)/tests/host-core
 $(BUILD)/tests/host-core: $(HOST_MODEL) $(call hobj,$(wildcard tests/host/test_*.c))

@@ -14,6 +14,7 @@
 #include "tests/host/model.h"
 #include "tests/host/kinds.h"
 #include "exo/core/device.h"
+#include "tests/host/model_disk.h"
 
 #define HOSTILE		2u
 #define FRAMES		300u	/* that each starts with */
@@ -235,6 +236,21 @@ static void programs_run(void)
 	}
 }
 
+/* The disks go on: finish, fail, or say nothing until they are reset. */
+static void disks_run(void)
+{
+	for (unsigned i = 0; i < MODEL_DISKS; i++) {
+		int tag = model_disk_tag(i);
+
+		if (tag >= 0 && chance(3) == 0)
+			model_disk_finish(i, tag, chance(8));
+		if (tag >= 0 && chance(400) == 0)
+			model_time += 5100000000ul;
+		model_disks[i].reset_steps = chance(4);
+	}
+	model_disks_dma();
+}
+
 /* ---- the two domains ---------------------------------------------------- */
 
 static struct result must(struct result r, const char *what)
@@ -253,6 +269,8 @@ static void finish(unsigned number, uint64_t a, uint64_t b)
 			return;
 		}
 		model_step_all();
+		disks_run();
+		model_timer(0);
 	}
 	CHECK(false, "%s does not end", grammar[number].name);
 }
@@ -327,6 +345,11 @@ static void endow(struct hostile *h, const struct hostile *peer)
 	CHECK(!cap_insert(h->d, 7, 0, &s, NULL, &name), "machine");
 	s = (struct slot){ .type = EXO_T_DEVICE, .rights = EXO_R_USE | EXO_R_GRANT };
 	CHECK(!cap_insert(h->d, 8, 0, &s, NULL, &name), "device");
+	for (unsigned i = 0; i < MODEL_DISKS; i++) {
+		s = (struct slot){ .type = EXO_T_EXTENT, .rights = 7, .aux = i, .base = h == hostile ? 0 : 500,
+			.count = 400 };
+		CHECK(!cap_insert(h->d, 14 + i, 0, &s, NULL, &name), "extent");
+	}
 }
 
 static void make_both(void)
@@ -383,10 +406,41 @@ static void meddle(void)
 	model_run(0, hostile[chance(HOSTILE)].d);
 }
 
+/* Entries of a ring, most of them sensible. */
+static void fill_ring(uint64_t name)
+{
+	struct domain *d = current_domain();
+	struct slot *s;
+
+	if (cap_find(d, name, EXO_T_RING, 0, 1, &s))
+		return;
+	struct ring *r = ring_at(s->aux);
+	struct exo_ring *h = pfn_to_virt(r->header);
+	h->consumed = chance(200) ? h->completed : any();
+	h->submitted = r->taken;
+	for (unsigned n = chance(6); n; n--) {
+		struct exo_block_request *e = (struct exo_block_request *)pfn_to_virt(r->entries) +
+			h->submitted++ % EXO_RING_SLOTS;
+
+		*e = (struct exo_block_request){ .extent = pick_cap(EXO_T_EXTENT), .sector = chance(3300),
+			.sectors = chance(130), .op = chance(EXO_BLK_OPS + !chance(20)), .offset = chance(9) * !chance(3),
+			.class = chance(EXO_BLK_CLASSES + !chance(20)), .loan = chance(3) ? 0 : pick_cap(EXO_T_FRAMES) };
+		if (e->op == EXO_BLK_FLUSH && chance(4))
+			e->sector = e->sectors = e->offset = 0;
+		if (chance(2))
+			e->sector &= ~7ul, e->sectors = (e->sectors & 15) * 8;
+		for (unsigned i = 0; i < EXO_REQUEST_FRAMES; i++)
+			e->frame[i] = chance(30) ? pick_type(EXO_F_DATA) : pick_pfn();
+	}
+	if (chance(100) == 0)
+		h->submitted = any();
+}
+
 static void hostile_call(void)
 {
 	static const uint8_t often[] = { EXO_CALL_PT_WRITE, EXO_CALL_FRAME_RETYPE, EXO_CALL_PT_WRITE,
-		EXO_CALL_CAP_COPY, EXO_CALL_FRAME_LEND, EXO_CALL_CAP_DELETE, EXO_CALL_FRAME_GIVE };
+		EXO_CALL_CAP_COPY, EXO_CALL_FRAME_LEND, EXO_CALL_CAP_DELETE, EXO_CALL_FRAME_GIVE,
+		EXO_CALL_RING_SUBMIT };
 	unsigned number = chance(2) ? often[chance(sizeof often)] : chance(EXO_CALL_COUNT);
 	uint64_t a[6];
 	struct result r;
@@ -404,6 +458,14 @@ static void hostile_call(void)
 		arch_current_regs()->rsp = WINDOW;
 		*(struct exo_resume *)window() = (struct exo_resume){ .cs = chance(3) ? EXO_CS64 : any(),
 			.ss = EXO_SS, .rflags = 0x202, .rip = any() };
+	}
+	if (number == EXO_CALL_RING_SUBMIT)
+		fill_ring(a[0]);
+	if (number == EXO_CALL_RING_CREATE && chance(10)) {
+		a[4] = pick_cap(EXO_T_EVENT);
+		a[3] = 0;
+		for (unsigned i = 0; i < 3; i++)
+			a[i] = whose()->first + 24 + chance(FRAMES - 40);
 	}
 	r = call(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 	CHECK(EXO_CODE(r.status) < EXO_STATUS_COUNT || number == EXO_CALL_RESUME, "%s: status %lx",
@@ -425,6 +487,7 @@ static void turn(void)
 	if (chance(50) == 0 || !cpu_at(cpu)->current)
 		model_run(cpu, hostile[chance(HOSTILE)].d);
 	model_on(cpu);
+	disks_run();
 	programs_run();
 	if (!cpu_at(cpu)->current || this_cpu()->current->domain == domain_init_id)
 		return;

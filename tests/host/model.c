@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "tests/host/model.h"
+#include "tests/host/model_disk.h"
 #include "exo/core/table.h"
 
 #define TLB_ENTRIES	64u
@@ -650,6 +651,14 @@ void model_timer(unsigned cpu)
 	here = was;
 }
 
+void model_interrupt(void (*handler)(void *), void *arg)
+{
+	kernel_lock();
+	handler(arg);
+	leave();
+	kernel_unlock();
+}
+
 bool model_run(unsigned cpu, struct domain *d)
 {
 	struct context *x = context_at(d->context_head);
@@ -731,6 +740,7 @@ void model_boot(uint64_t seed)
 	flush_clock = 1;
 	model_time = 1000;
 	locked = false;
+	model_disks_boot();
 	boot_frames();
 	for (here = 0; here < MODEL_CPUS; here++) {
 		cpus[here].cpu.number = here;

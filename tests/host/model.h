@@ -48,6 +48,9 @@ bool model_run(unsigned cpu, struct domain *d);
 bool model_access(unsigned cpu, uint64_t va, bool write, uint8_t *byte);
 void model_timer(unsigned cpu);	/* the timer interrupt, if it is due */
 
+/* A device's interrupt, on the present CPU. */
+void model_interrupt(void (*handler)(void *), void *arg);
+
 bool model_panics(void (*f)(void));	/* does it end in panic()? */
 
 uint64_t model_random(void);
