@@ -20,7 +20,7 @@ static const unsigned ist_pages[] = { 5, 7, 9, 10 };		/* IST 1-4 */
 static const unsigned ist_vectors[] = { 2, 18, 8, 1 };
 _Static_assert(sizeof(struct cpu_arch) <= CPU_PAGES * PAGE, "struct cpu_arch fits its pages");
 
-bool cpu_has_smap, cpu_has_x2apic, cpu_has_tsc_deadline;
+bool cpu_has_smap, cpu_has_x2apic, cpu_has_tsc_deadline, cpu_is_virtual;
 uint64_t cpu_cr4, cpu_features_abi;
 uint64_t arch_pte_reserved;
 bool arch_l1tf_safe;
@@ -69,6 +69,7 @@ static const struct feature features[] = {
 	{ "PKU", 7, 'c', 3, false, CR4_PKE, EXO_FEATURE_PKU, NULL },
 	{ "x2APIC", 1, 'c', 21, false, 0, EXO_FEATURE_X2APIC, &cpu_has_x2apic },
 	{ "TSC-deadline", 1, 'c', 24, false, 0, 0, &cpu_has_tsc_deadline },
+	{ "hypervisor", 1, 'c', 31, false, 0, 0, &cpu_is_virtual },
 };
 #define FEATURES (sizeof features / sizeof features[0])
 

@@ -165,7 +165,7 @@ void cpu_region_make(unsigned number, uint32_t apic_id);
 void idt_init(void);			/* without stacks of its own, until the first cpu_init */
 void ports_load(struct cpu_arch *c, const struct domain *d);	/* opens its I/O ports in the TSS */
 void cpu_init(struct cpu_arch *c);	/* on that CPU: control registers, GDT, TSS, IDT */
-extern bool cpu_has_smap, cpu_has_x2apic, cpu_has_tsc_deadline;
+extern bool cpu_has_smap, cpu_has_x2apic, cpu_has_tsc_deadline, cpu_is_virtual;
 uint64_t gate_set(unsigned vector, uint64_t at);
 void smap_test(void);			/* turns SMAP on where a user's IRETQ survives it */
 extern uint64_t cpu_cr4;
