@@ -14,7 +14,8 @@ for i in 3 1 2; do (sleep 0.$i; echo $i >>f) & done; wait; echo "st $?"; cat f
 (exit 5) & p=$!; (exit 6) & q=$!; wait $q; echo $?; wait $p; echo $?
 wait 99999; echo "unknown $?"
 #@ wait-signalled
-sleep 10 & kill -TERM $!; wait $!; echo $?; sleep 10 & kill -KILL $!; wait $!; echo $?
+sleep 10 & p=$!; (sleep 0.2; kill -TERM $p) & wait $p; echo $?
+sleep 10 & p=$!; (sleep 0.2; kill -KILL $p) & wait $p; echo $?
 sleep 10 & sleep 0.2; kill -INT $!; kill -HUP $!; wait $!; echo $?
 #@ background-stdin
 cat & wait; echo "st $?"

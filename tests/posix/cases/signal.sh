@@ -55,7 +55,7 @@ sleep 9 & p=$!; kill -STOP $p; sleep 0.1; kill -KILL $p; wait $p; echo $?
 #@ hup-orphan
 setsid sh -c '(trap "echo got hup >f" HUP; sleep 0.5) & exit 0'; sleep 0.8; cat f 2>/dev/null; echo end
 #@ sigchld-trap
-trap 'echo chld' CHLD; (exit 1) & wait $!; echo "w $?"; trap - CHLD; (exit 2) & wait $!; echo "w $?"
+trap 'echo chld' CHLD; (sleep 0.2; exit 1) & wait $!; echo "w $?"; trap - CHLD; (exit 2) & wait $!; echo "w $?"
 #@ self-stop-in-group
 sh -c 'kill -STOP $$; echo resumed' & p=$!; sleep 0.3; cut -d' ' -f3 /proc/$p/stat; kill -CONT $p; wait $p; echo $?
 #@ pending-many
