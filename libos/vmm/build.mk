@@ -4,6 +4,7 @@
 VMM_SRC := $(sort $(wildcard libos/vmm/*.c libos/vmm/*.S))
 VMM_OBJS := $(call uobj,$(VMM_SRC))
 VMM_MONITOR := $(BUILD)/vmm-monitor
+ROOTFS += lib/vmm/monitor=$(VMM_MONITOR)
 
 VMM_PKG := $(BUILD)/pkg
 VMM_LIBS := $(VMM_PKG)/liblz4-dev/usr/lib/x86_64-linux-gnu/liblz4.a \
@@ -15,9 +16,6 @@ $(VMM_LIBS): $(VMM_STAMPS) ;
 $(BUILD)/u/libos/vmm/decompress.o $(BUILD)/h/libos/vmm/decompress.o: $(VMM_STAMPS)
 $(BUILD)/u/libos/vmm/decompress.o: UCFLAGS += $(VMM_INCLUDE)
 $(BUILD)/h/libos/vmm/decompress.o: HCFLAGS += $(VMM_INCLUDE)
-
-.PHONY: vmm
-vmm: $(VMM_MONITOR)
 
 $(VMM_MONITOR): $(call uobj,libos/common/start_entry.S) $(VMM_OBJS) $(VMM_LIBS) $(LIBCOMMON) $(APP_LD)
 	$(call say,LD)
