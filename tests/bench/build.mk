@@ -27,7 +27,3 @@ GUEST_TESTS += $(BENCH_FILES)
 .PHONY: bench
 bench: all $(BENCH_FILES) $(BUILD)/pkg/linux-image-amd64.stamp ## Compare with Debian's Linux: BENCH_ARGS='--rounds 9 --json FILE'
 	$(Q)tests/bench/run $(BENCH_ARGS)
-
-.PHONY: bench-vmm
-bench-vmm: all guests $(BENCH) $(BUILD)/pkg/linux-image-amd64.stamp $(BUILD)/pkg/xen-hypervisor-4.17-amd64.stamp ## Compare a guest with Xen and the bare machine: BENCH_ARGS=...
-	$(Q)tests/bench/vmm $(BENCH_ARGS)
