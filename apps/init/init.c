@@ -130,6 +130,61 @@ static void load_session(const char *name)
 		domain_fail("init: module %s: %s", name, error);
 }
 
+/* ---- disks -------------------------------------------------------------------------------- */
+
+#define DISKS	8u		/* that the session gets */
+
+static struct disk_ring ring;
+
+static bool page_zeroed(const uint64_t *page)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < EXO_PAGE_SIZE / 8; i++)
+		sum |= page[i];
+	return !sum;
+}
+
+/* Can it be read, and is nothing there? */
+static bool label_empty(uint64_t extent, uint32_t frame, const uint64_t *page)
+{
+	uint64_t end = time_now() + POLICY_DISK_NS;
+	for (unsigned i = 0; i < POLICY_LABEL; i++)
+		if (disk_transfer(&ring, extent, EXO_BLK_READ, i * EXO_BLOCK_SECTORS, EXO_BLOCK_SECTORS,
+				&frame) || !page_zeroed(page) || time_now() > end)
+			return false;
+	return true;
+}
+
+/* Disks that nobody uses: the session's disk0, disk1 and so on. */
+static unsigned session_disks(struct spawn_cap *out, unsigned max)
+{
+	static char names[DISKS][sizeof machine->cap[0].name];
+	struct exo_extent_info info;
+	uint64_t pfn, extent;
+	uint64_t *page = NULL;
+	unsigned n = 0;
+	for (unsigned i = 0; i < machine->caps && n < max && n < DISKS; i++) {
+		const struct exo_start_cap *c = &machine->cap[i];
+		if (exo_extent_info(extent = c->cap, &info).status || info.flags & EXO_DISK_READ_ONLY ||
+		    info.count <= POLICY_LABEL)
+			continue;
+		if (!page && (time_init(machine, 0) || !(page = page_new(&pfn)) || disk_open(&ring, 0)))
+			return n;
+		if (!label_empty(extent, pfn, page)) {
+			log_line("init: %s: holds data, or cannot be read: left alone", c->name);
+			continue;
+		}
+		snprintf(names[n], sizeof names[n], CAP_DISK "%u", n);
+		out[n] = (struct spawn_cap){ names[n], extent, EXO_R_GRANT | EXO_R_READ | EXO_R_WRITE,
+			POLICY_LABEL, info.count - POLICY_LABEL };
+		log_line("init: %s: the session's %s", c->name, names[n++]);
+	}
+	disk_close(&ring);
+	return n;
+}
+
+/* ---- its capabilities ----------------------------------------------------------------------- */
+
 /* The start page's capabilities as policy has it, and a loan of each module, by its name. */
 static unsigned session_caps(struct spawn_cap *out, unsigned max)
 {
@@ -140,6 +195,8 @@ static unsigned session_caps(struct spawn_cap *out, unsigned max)
 		if (exo_cap_info(0, c->cap, &info).status)
 			continue;
 		uint64_t count = 0, rights = policy_rights(c->name, info.rights);
+		if (info.type == EXO_T_EXTENT)
+			continue;
 		if (info.type == EXO_T_SLICE)
 			count = policy_slots(info.base >> 32, info.count);
 		if (rights)
@@ -153,6 +210,7 @@ static unsigned session_caps(struct spawn_cap *out, unsigned max)
 		if (!loan.status)
 			out[n++] = (struct spawn_cap){ m->name, loan.value, rights, 0, 0 };
 	}
+	n += session_disks(out + n, max - n);
 	return n;
 }
 

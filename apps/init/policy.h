@@ -21,4 +21,9 @@ unsigned policy_slots(unsigned cpu, unsigned count);
 #define POLICY_SLICE_NS	10000000ul
 #define POLICY_OWN_NS	1000000ul	/* init's own slot */
 
+/* A disk belongs to somebody if its first blocks, where partition tables, file systems and RAID
+ * labels leave their marks, hold anything.  Of others the session gets what is behind them. */
+#define POLICY_LABEL	32u		/* blocks */
+#define POLICY_DISK_NS	2000000000ul	/* for looking at them */
+
 #endif

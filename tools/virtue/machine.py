@@ -54,13 +54,22 @@ def debugger_socket(build):
     return os.path.join(build, "gdb.sock")
 
 
+def _disks(options):
+    arguments = []
+    for n, disk in enumerate(options.disk):
+        drive = ",".join([f"if=none,id=drive{n},format=raw,file={boot.quoted(disk.file)}", *disk.drive])
+        device = {"virtio": "virtio-blk-pci", "ahci": f"ide-hd,bus=ide.{n + 1}", "nvme": "nvme"}[disk.model]
+        arguments += ["-drive", drive, "-device", f"{device},id=disk{n},drive=drive{n},serial=virtue{n}"]
+    return arguments
+
+
 def command_line(options, folder, boot_arguments, monitor):
     """QEMU's arguments; `monitor` is the descriptor of the monitor's socket."""
     return [QEMU, "-name", "virtue", "-machine", "q35", "-accel", options.accel,
             "-cpu", options.cpu, "-smp", str(options.cpus), "-m", options.mem,
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
-            *boot_arguments, *_clock(options),
+            *boot_arguments, *_disks(options), *_clock(options),
             *_serial_ports(options, os.path.join(folder, "com2")),
             "-chardev", f"socket,id=qmp,fd={monitor}", "-mon", "chardev=qmp,mode=control",
             *_debugger(options), *options.qemu]

@@ -5,6 +5,7 @@ mean to QEMU is left to machine.py.
 """
 
 import argparse
+import collections
 import os
 import re
 import shlex
@@ -91,6 +92,25 @@ def _guests(text):
     return names
 
 
+DISK_MODELS = ("virtio", "ahci", "nvme")
+Disk = collections.namedtuple("Disk", "file model drive")
+
+
+def _disk(text):
+    file, *settings = text.split(",")
+    model, drive = "virtio", []
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        if name == "model" and value in DISK_MODELS:
+            model = value
+        elif name and value and name not in ("model", "file", "format", "id", "if"):
+            drive.append(setting)
+        else:
+            raise argparse.ArgumentTypeError(
+                f"{setting!r} is neither model={'|'.join(DISK_MODELS)} nor OPTION=VALUE of QEMU's -drive")
+    return Disk(_file(file), model, drive)
+
+
 def _words(text):
     if not re.fullmatch(r"[A-Za-z0-9_=.,:/+@% -]*", text):
         raise argparse.ArgumentTypeError(f"{text!r}: a word may have letters, digits, _=.,:/+@%-")
@@ -122,6 +142,9 @@ def _add_machine_options(parser, build):
         help="further arguments for QEMU")
     add("--append", type=_words, action="append", default=[], metavar="WORDS",
         help="further words for the kernel's command line")
+    add("--disk", type=_disk, action="append", default=[], metavar="FILE[,model=M][,...]",
+        help="a disk, raw: virtio (default), ahci or nvme; further settings are those of QEMU's -drive, "
+             "e.g. throttling.iops-total=2000 (may be repeated)")
     add("--iso", type=_file, metavar="FILE", help=f"boot image (default {build}/virtue.iso)")
     add("--module", type=_module, action="append", default=[], metavar="NAME=FILE",
         help="a further boot module (for kernel tests, with --append session=NAME)")
@@ -186,6 +209,8 @@ def _complete(parser, options):
         parser.error("--icount needs --accel tcg")
     if options.boot is None:
         options.boot = "direct" if options.icount else "grub"
+    if options.icount and options.disk:
+        parser.error("--disk doesn't go with --icount: disks answer in the host's time, not the machine's")
     if options.icount and options.boot == "grub":
         parser.error("--icount needs --boot direct: discs answer at times that don't repeat")
     if options.uefi and options.boot == "direct":
