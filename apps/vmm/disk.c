@@ -84,11 +84,13 @@ void vdisk_page_free(void *page)
 	free(page);
 }
 
-char *disk_base(int fd)
+char *disk_base(const char *name, int fd)
 {
 	char path[COW_BASE], why[128];
 	struct file f = file_of(fd);
-	return cow_base(&f.vfile, path, why, sizeof why) ? strdup(path) : NULL;
+	if (!cow_base(&f.vfile, path, why, sizeof why))
+		refuse("--disk cow:%s: %s", name, why);
+	return strdup(path);
 }
 
 /* ---- the verbs ------------------------------------------------------------------------------------- */

@@ -32,17 +32,19 @@ static void file_add(const char *option, const char *name, bool writable)
 	files[count++] = (struct served){ name, fd, writable };
 }
 
+/* As libos/vmm/disk_open.c has it: PATH[,ro], cow:PATH (and its base), mem:SIZE. */
 static void disk_add(const char *spec)
 {
 	const char *comma = strrchr(spec, ',');
-	bool read_only = comma && !strcmp(comma, ",ro");
-	char *name = strndup(spec, read_only ? (size_t)(comma - spec) : strlen(spec));
+	bool overlay = !strncmp(spec, "cow:", 4), read_only = !overlay && comma && !strcmp(comma, ",ro");
+	if (!strncmp(spec, "mem:", 4))
+		return;
+	char *name = strndup(spec + 4 * overlay, read_only ? (size_t)(comma - spec) : strlen(spec));
 	if (!name)
 		refuse("no memory");
 	file_add("--disk", name, !read_only);
-	char *base = disk_base(files[count - 1].fd);
-	if (base)
-		file_add("--disk", base, false);
+	if (overlay)
+		file_add("--disk", disk_base(name, files[count - 1].fd), false);
 }
 
 void files_open(const struct options *o)

@@ -30,8 +30,8 @@ _Noreturn void refuse(const char *format, ...)
 _Noreturn static void usage(int status)
 {
 	fputs("usage: vmm run [FOLDER] [--kernel FILE] [--initrd FILE] [--mem 256M] [--cpus N]\n"
-		"               [--disk FILE[,ro]]... [--append '...'] [--name NAME]\n"
-		"               [--detached] [--no-patch] [--stats]\n"
+		"               [--disk FILE[,ro] | cow:FILE | mem:SIZE]... [--append '...']\n"
+		"               [--name NAME] [--detached] [--no-patch] [--stats]\n"
 		"       vmm list\n"
 		"       vmm attach NAME                (Ctrl-] detaches)\n"
 		"       vmm stop NAME [--force]\n"

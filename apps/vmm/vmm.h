@@ -43,7 +43,7 @@ struct options {
 	bool named;			/* by the user: must be free; else a number is added */
 	uint64_t memory;		/* bytes */
 	unsigned vcpus, disks;
-	char *disk[DISKS];		/* FILE[,ro] */
+	char *disk[DISKS];		/* specification, as given */
 	bool no_patch, stats, detached;
 };
 void options_parse(struct options *o, char **words);
@@ -95,7 +95,7 @@ int client_attach(const char *name, bool owner);
 /* ---- disk.c ---------------------------------------------------------------------------------------- */
 
 int disk_command(char **words);		/* vmm disk ...; the exit status */
-/* The path of the file that a copy-on-write overlay lies over; NULL: this is none. */
-char *disk_base(int fd);
+/* The path of the file that an overlay lies over; refuses other files. */
+char *disk_base(const char *name, int fd);
 
 #endif
