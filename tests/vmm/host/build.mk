@@ -15,3 +15,10 @@ $(BUILD)/tests/vmm-image: $(call hobj,tests/vmm/host/test_image.c libos/vmm/imag
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
+
+HOST_TESTS += $(BUILD)/tests/vmm-disk
+$(BUILD)/tests/vmm-disk: $(call hobj,tests/vmm/host/test_disk.c libos/vmm/disk.c libos/vmm/disk_plain.c \
+		libos/vmm/disk_cow.c libos/common/text.c)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
