@@ -20,8 +20,7 @@ VIRTUE_NOTE("bare");
 static _Noreturn void end(unsigned status, const char *format, va_list args)
 {
 	char text[512] = "vmm: ";
-	bool says = format[0];
-	vsnprintf(text + 5, sizeof text - 5, format, args);
+	bool says = vsnprintf(text + 5, sizeof text - 5, format, args) > 0;
 	if (vm.running)
 		io_end(status, says ? text : "");
 	if (says)
