@@ -4,6 +4,9 @@
  * table of level 1, to the domain's own data frames: entries_fast does those by the same
  * rules in some 30 instructions if the frame stays, 60 if it changes.  SET and SET_AD have Xen's mmu_update numbers, so that a paravirtual guest's
  * array can be passed through.
+ *
+ * In a data frame an item is a plain store: a table is often filled before it is typed, by one who
+ * has no writable mapping of it, and its entries are checked when it becomes a table.
  */
 #include "table.h"
 #include "context.h"
@@ -13,6 +16,7 @@
 /* Bits of a level-1 entry that, while they stay as they are, leave all as it was, apart from
  * the count of writable mappings. */
 #define FAST_SAME	(~(EXO_PTE_W | EXO_PTE_A | EXO_PTE_D | EXO_PTE_SW))
+#define DATA		0u
 #define NO_TABLE	1ul	/* equal to no table, as it is not aligned */
 
 struct batch {
@@ -20,7 +24,7 @@ struct batch {
 	const struct slot *loan;
 	uint64_t base;		/* physical address of the last item's table */
 	uint64_t *entries;
-	unsigned level;
+	unsigned level;		/* DATA: a table under construction, its entries are not checked yet */
 	uint64_t user;		/* where the chunk's items lie, and their size */
 	size_t size;
 	bool returns;		/* the chunk has old values for the caller */
@@ -32,10 +36,10 @@ static uint64_t batch_table(struct batch *b, uint64_t pfn)
 
 	if (!frame_valid(pfn) || f->owner != b->d->id)
 		return FAIL(OWNER, 2);
-	if (!type_is_table(f->type))
+	if (!type_is_table(f->type) && f->type != EXO_F_DATA)
 		return FAIL(TYPE, 2);
 	b->base = pfn << EXO_PAGE_SHIFT;
-	b->level = table_level(f->type);
+	b->level = f->type == EXO_F_DATA ? DATA : table_level(f->type);
 	b->entries = pfn_to_virt(pfn);
 	return EXO_OK;
 }
@@ -58,8 +62,10 @@ static bool entry_write(struct batch *b, uint64_t *e, unsigned op, uint64_t valu
 		*old = pte_read(e);
 		pte_store(e, value);
 	}
-	entry_take(b->d, b->level, value);
-	entry_drop(b->d, b->level, *old);
+	if (b->level != DATA) {
+		entry_take(b->d, b->level, value);
+		entry_drop(b->d, b->level, *old);
+	}
 	return true;
 }
 
@@ -85,7 +91,7 @@ static uint64_t item_run(struct batch *b, struct exo_pt_item *items, unsigned at
 		return FAIL(ARG, 2);
 	if (is_kernel_slot(b->level, index))
 		return FAIL(ENTRY, 2);
-	if ((status = entry_check(b->d, b->loan, b->level, &value)))
+	if (b->level != DATA && (status = entry_check(b->d, b->loan, b->level, &value)))
 		return status;
 	if (op == EXO_PT_CAS && at + 1 == n)
 		return EXO_OK;

@@ -255,9 +255,19 @@ TEST(entry_bits)
 
 TEST(write_finds_tables)
 {
-	uint32_t data = fresh();
+	uint32_t data = fresh(), page = fresh();
 
-	IS(pt_set(data, 0, 0, 0), TYPE, 2);
+	/* A data frame is a table under construction: words as they are, nothing counted. */
+	OK(pt_set(data, 0, pte(page, RW | EXO_PTE_G) & ~EXO_PTE_U, 0));
+	OK(pt_set(data, EXO_KERNEL_SLOT_FIRST, ~0ul, 0));
+	CHECK(pt_get(data, 0) == (pte(page, RW | EXO_PTE_G) & ~EXO_PTE_U) &&
+		pt_get(data, EXO_KERNEL_SLOT_FIRST) == ~0ul, "plain words");
+	CHECK(!frame_table[page].mapped && frame_table[data].type == EXO_F_DATA, "no counts");
+	items()[0] = (struct exo_pt_item){ at(data, 0, EXO_PT_XCHG), 5 };
+	items()[1] = (struct exo_pt_item){ at(data, 0, EXO_PT_CAS), 7 };
+	items()[2] = (struct exo_pt_item){ 5, 0 };
+	OK(write_items(3, 0, 0, 0));
+	CHECK(pt_get(data, 0) == 7 && items()[2].ptr == 5, "exchange, compare and set");
 	IS(pt_set(3, 0, 0, 0), OWNER, 2);
 	IS(pt_set(0, 0, 0, 0), OWNER, 2);
 	IS(pt_set(1ul << 40, 0, 0, 0), OWNER, 2);
