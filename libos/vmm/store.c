@@ -488,5 +488,10 @@ void store_init(void)
 	store_set_number(STORE_HOME "/memory/target", kib);
 	store_set(STORE_HOME "/control/shutdown", "");
 	store_set(STORE_HOME "/device", "");
+	for (unsigned i = 0; i < vm.opt.vcpus; i++) {
+		char path[64];
+		snprintf(path, sizeof path, STORE_HOME "/cpu/%u/availability", i);
+		store_set(path, "online");
+	}
 	vm.store_port = evtchn_backend(on_send, NULL);
 }
