@@ -486,6 +486,11 @@ void store_init(void)
 	store_set(STORE_HOME "/name", vm.opt.name ? vm.opt.name : "guest");
 	store_set_number(STORE_HOME "/memory/static-max", kib);
 	store_set_number(STORE_HOME "/memory/target", kib);
+	for (unsigned i = 0; i < vm.opt.vcpus; i++) {
+		char path[64];
+		snprintf(path, sizeof path, STORE_HOME "/cpu/%u/availability", i);
+		store_set(path, "online");
+	}
 	store_set(STORE_HOME "/control/shutdown", "");
 	store_set(STORE_HOME "/device", "");
 	for (unsigned i = 0; i < vm.opt.vcpus; i++) {
