@@ -71,6 +71,11 @@ static void unknown(uint64_t number)
 		console_raw(text, snprintf(text, sizeof text, "vmm: unknown hypercall %lu\n", number));
 }
 
+const char *hypercall_name(unsigned number)
+{
+	return number < XEN_CALLS && calls[number].name ? calls[number].name : "unknown";
+}
+
 static int64_t call_one(struct vcpu *v, uint64_t number, const uint64_t a[6])
 {
 	if (number < XEN_CALLS && calls[number].fn)

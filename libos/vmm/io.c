@@ -55,6 +55,8 @@ static _Noreturn void finish(void)
 {
 	console_drain();
 	blk_close();
+	if (vm.opt.stats)
+		stats_tell();
 	if (io.text[0])
 		proxy_printf(2, "%s\n", io.text);
 	proxy_exit(io.status);

@@ -148,11 +148,12 @@ int main(struct exo_start *s)
 		vm_refuse("the domain's memory is too little for a monitor: %s", exo_status_text(frames));
 	if (time_init(s, 0))
 		vm_refuse("no clock");
+	vm.begun = time_now();
 	shared_make();
 	ram_init(vm.opt.memory / EXO_PAGE_SIZE);
 	io_init();
 	vm_build(&start);
-	vm.running = true;
+	vm.made = time_now();
 	vm_run(&start);
 	io_run();
 }

@@ -184,6 +184,7 @@ hypercall_fn call_set_trap_table, call_mmu_update, call_set_gdt, call_stack_swit
 	call_mmuext_op, call_sched_op, call_callback_op, call_event_channel_op, call_set_callbacks;
 void hypercall(struct vcpu *v, struct upcall_regs *r);
 void hypercall_iret(struct vcpu *v, struct upcall_regs *r);
+const char *hypercall_name(unsigned number);
 
 /* ---- events, time ---------------------------------------------------------------------------------- */
 

@@ -55,6 +55,7 @@ struct vm {
 	struct lock lock;
 	unsigned vcpus;
 	struct vcpu *vcpu[VMM_VCPUS];
+	uint64_t begun, made;		/* times: of the monitor's start, of the guest's */
 	bool running;			/* the I/O thread serves: ends go through it */
 };
 extern struct vm vm;			/* ram.c */
@@ -101,6 +102,10 @@ static inline bool ram_has(uint64_t mfn)
 	return mfn >= vm.mfn_lo && mfn < vm.mfn_hi &&
 		ram_bitmap[(mfn - vm.mfn_lo) / 64] >> (mfn - vm.mfn_lo) % 64 & 1;
 }
+
+/* ---- stats.c ---------------------------------------------------------------------------- */
+
+void stats_tell(void);
 
 /* ---- load.c, build.c ---------------------------------------------------------------------- */
 
