@@ -97,8 +97,8 @@ static bool command_over(struct port *p)
 		p->failed = true;
 		put(p, CMD, get(p, CMD) & ~CMD_START);
 	}
-	if (!p->failed)
-		return !(get(p, CI) & 1);
+	if (!p->failed)		/* registers of a controller that is gone may read as zeroes */
+		return !(get(p, CI) & 1) && get(p, CMD) & CMD_START;
 	for (unsigned i = 0; get(p, CMD) & CMD_RUNS; i++)
 		if (i == SPINS)
 			return false;
