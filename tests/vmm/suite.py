@@ -4,3 +4,7 @@ suite("vmm-store", [f"{BUILD}/tests/vmm-store"])
 suite("vmm-image", [f"{BUILD}/tests/vmm-image"])
 suite("vmm-image-long", [f"{BUILD}/tests/vmm-image", "100000", "7"], seconds=600, long=True)
 suite("vmm-store-long", [f"{BUILD}/tests/vmm-store", "2000000", "7"], seconds=300, long=True)
+
+CASES = ["--add", f"{BUILD}/tests/vmm/cases"]
+suite("vmm", shell("sh /vmm/cases", *CASES), seconds=120)
+suite("vmm-1", shell("sh /vmm/cases", *CASES, "--cpus", "1"), seconds=120, long=True)

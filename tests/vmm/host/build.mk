@@ -22,3 +22,10 @@ $(BUILD)/tests/vmm-disk: $(call hobj,tests/vmm/host/test_disk.c libos/vmm/disk.c
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
+
+HOST_TESTS += $(BUILD)/tests/vmm-blk
+$(BUILD)/tests/vmm-blk: $(call hobj,tests/vmm/host/test_blk.c libos/vmm/blk.c libos/vmm/disk.c \
+		libos/common/text.c)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HLDFLAGS) -o $@ $^

@@ -1,0 +1,175 @@
+/* A guest kernel that does what its command line says, for the tests of the VMM.
+ *
+ *	off, reboot, crash	sched_op shutdown
+ *	unknown			calls hypercalls that don't exist
+ *	triple			a fault without a handler
+ *	spin			loops for ever, deaf
+ *	echo			returns what comes from its console, in capitals; `!` powers off
+ *	scribble		writes over all of the monitor that it can reach
+ *	calls			makes random kernel calls, by code of the monitor's, from where the
+ *				kernel takes them
+ *
+ * It has no memory management and no interrupts. */
+#include <stdbool.h>
+#include <stddef.h>
+#include "exo/abi/abi.h"
+#include "libos/vmm/xen.h"
+
+#define VIRT_BASE	0xffffffff80000000ul
+#define M2P		((const uint64_t *)0xffff800000000000ul)
+#define MONITOR		EXO_MONITOR_BASE			/* slot 264 */
+#define MONITOR_END	(MONITOR + (8ul << 20))
+#define PHYSMAP		(MONITOR + 0x8000000000ul)		/* slot 265: frame n at n * 4096 */
+#define FRAMES		(1ul << 20)				/* of 4 GiB */
+#define CALLS		2000000
+
+_Noreturn void guest_main(struct xen_start_info *start);
+bool try_write(void *to, uint64_t value);
+bool try_read(const void *from, uint64_t *value);
+void calls_make(uint64_t gadget, uint64_t count);
+extern const uint8_t on_page_fault[];
+
+static struct xen_start_info *info;
+
+static int64_t hypercall(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
+{
+	int64_t result;
+	__asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c) :
+		"rcx", "r11", "memory");
+	return result;
+}
+
+static void print(const char *text)
+{
+	uint64_t n = 0;
+	while (text[n])
+		n++;
+	hypercall(XEN_CONSOLE_IO, XEN_CONSOLE_WRITE, n, (uint64_t)text);
+}
+
+static void print_number(const char *what, uint64_t n)
+{
+	char digits[24], *at = digits + sizeof digits;
+	*--at = 0;
+	*--at = '\n';
+	do {
+		*--at = '0' + n % 10;
+	} while (n /= 10);
+	print(what);
+	print(at);
+}
+
+_Noreturn static void shutdown(unsigned reason)
+{
+	struct xen_sched_shutdown s = { reason };
+	hypercall(XEN_SCHED_OP, XEN_SCHED_SHUTDOWN, (uint64_t)&s, 0);
+	for (;;)
+		;
+}
+
+static void faults_handle(void)
+{
+	struct xen_trap_info traps[2] = { { 14, 0, XEN_SEL_CS64, (uint64_t)on_page_fault } };
+	hypercall(XEN_SET_TRAP_TABLE, (uint64_t)traps, 0, 0);
+}
+
+static bool asked(const char *word)
+{
+	const char *c = info->cmdline;
+	while (*word && *word == *c)
+		word++, c++;
+	return !*word && (!*c || *c == ' ');
+}
+
+/* ---- what it can do ----------------------------------------------------------------------------- */
+
+static void unknown(void)
+{
+	static const uint64_t numbers[] = { 39, 63, 64, 1000, ~0ul };
+	unsigned refused = 0;
+	for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		refused += hypercall(numbers[i], 0, 0, 0) == -38;	/* ENOSYS */
+	print_number("refused: ", refused);
+}
+
+static void echo(void)
+{
+	volatile struct xen_console_ring *ring = (void *)(VIRT_BASE + M2P[info->console_mfn] * 4096);
+	struct { uint32_t port; } send = { info->console_port };
+	uint32_t port = info->console_port;
+	struct xen_sched_poll poll = { (uint64_t)&port, 1, 0, 0 };
+	for (char c = 0; c != '!';) {
+		while (ring->in_cons == ring->in_prod)
+			hypercall(XEN_SCHED_OP, XEN_SCHED_POLL, (uint64_t)&poll, 0);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		c = ring->in[ring->in_cons++ % sizeof ring->in];
+		while (ring->out_prod - ring->out_cons == sizeof ring->out)
+			hypercall(XEN_SCHED_OP, XEN_SCHED_YIELD, 0, 0);
+		ring->out[ring->out_prod % sizeof ring->out] = c >= 'a' && c <= 'z' ? c - 32 : c;
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		ring->out_prod++;
+		hypercall(XEN_EVENT_CHANNEL_OP, XEN_EVTCHN_SEND, (uint64_t)&send, 0);
+	}
+}
+
+static void scribble(void)
+{
+	uint64_t written = 0;
+	faults_handle();
+	print("scribbling\n");
+	for (uint64_t frame = 0; frame < FRAMES; frame += 61)
+		written += try_write((void *)(PHYSMAP + frame * 4096 + 8), ~frame);
+	for (uint64_t at = MONITOR; at < MONITOR_END; at += 4096)
+		for (uint64_t word = 0; word < 4096; word += 8)
+			if (!try_write((void *)(at + word), ~at))
+				break;
+			else
+				written++;
+	print_number("written: ", written);
+}
+
+/* Where `syscall; ret` lies in the monitor's text, 0 = nowhere. */
+static uint64_t gadget_find(void)
+{
+	uint64_t word = 0;
+	for (uint64_t at = MONITOR; try_read((void *)(at & -8ul), &word); at++) {
+		const uint8_t *code = (void *)at;
+		if (at % 4096 < 4094 && code[0] == 0x0f && code[1] == 0x05 && code[2] == 0xc3)
+			return at;
+	}
+	return 0;
+}
+
+static void calls(void)
+{
+	faults_handle();
+	uint64_t gadget = gadget_find();
+	print(gadget ? "calling\n" : "no way to call\n");
+	if (gadget)
+		calls_make(gadget, CALLS);
+	print("called\n");
+}
+
+void guest_main(struct xen_start_info *start)
+{
+	info = start;
+	print_number("guest of pages: ", start->pages);
+	if (asked("crash"))
+		shutdown(XEN_SHUTDOWN_CRASH);
+	if (asked("reboot"))
+		shutdown(XEN_SHUTDOWN_REBOOT);
+	if (asked("unknown"))
+		unknown();
+	if (asked("triple"))
+		*(volatile uint64_t *)0x1234567000ul = 0;
+	if (asked("spin"))
+		for (;;)
+			;
+	if (asked("echo"))
+		echo();
+	if (asked("scribble"))
+		scribble();
+	if (asked("calls"))
+		calls();
+	shutdown(XEN_SHUTDOWN_POWEROFF);
+}
