@@ -60,8 +60,7 @@ static void guest_put(struct vdisk_io *io, size_t at, const void *from, size_t n
 		size = batch.part[i].size - in;
 		size = size < rest ? size : rest;
 		size = size < n ? size : n;
-		if (exo_frame_copy(0, batch.part[i].phys + in, 0, io_phys(bytes), size,
-			proxy_loan()).status)
+		if (!io_to_guest(batch.part[i].phys + in, bytes, size))
 			batch.lost = true;
 		in += size;
 		if (in == batch.part[i].size) {
@@ -77,9 +76,8 @@ static void guest_get(struct vdisk_io *io, size_t at, void *to, size_t n)
 	size_t in, size;
 	(void)io;
 	for (unsigned i = part_find(at, &in); n && i < batch.parts; i++, in = 0, n -= size, bytes += size) {
-		uint64_t phys = batch.part[i].phys + in;
 		size = batch.part[i].size - in < n ? batch.part[i].size - in : n;
-		memcpy(bytes, (const uint8_t *)ram_page(phys >> EXO_PAGE_SHIFT) + phys % EXO_PAGE_SIZE, size);
+		io_from_guest(bytes, batch.part[i].phys + in, size);
 	}
 }
 

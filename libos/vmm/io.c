@@ -28,6 +28,27 @@ static struct {
 	char text[512];
 } io __attribute__((aligned(64)));
 
+/* ---- the monitor's and the guest's memory ---------------------------------------------------------- */
+
+/* The physical address of the monitor's own memory; 0: not mapped. */
+static uint64_t phys_of(const void *at)
+{
+	unsigned level = 1;
+	uint64_t e = pt_lookup(vm.monitor_root, (uint64_t)at, &level);
+	uint64_t rest = (uint64_t)at & ((EXO_PAGE_SIZE << 9 * (level - 1)) - 1);
+	return e ? (e & EXO_PTE_FRAME & ~((EXO_PAGE_SIZE << 9 * (level - 1)) - 1)) + rest : 0;
+}
+
+bool io_to_guest(uint64_t phys, const void *from, size_t n)
+{
+	return !exo_frame_copy(0, phys, 0, phys_of(from), n, proxy_loan()).status;
+}
+
+void io_from_guest(void *to, uint64_t phys, size_t n)
+{
+	memcpy(to, (const uint8_t *)ram_page(phys >> EXO_PAGE_SHIFT) + phys % EXO_PAGE_SIZE, n);
+}
+
 /* ---- kicks ----------------------------------------------------------------------------------- */
 
 void io_kick(uint64_t bits)
@@ -97,18 +118,10 @@ void io_init(void)
 	if (e.status)
 		vm_refuse("an event for the I/O thread: %s", exo_status_text(e.status));
 	io.event = e.value;
-	io.bits_phys = io_phys(&io.bits);
+	io.bits_phys = phys_of(&io.bits);
 	store_init();
 	console_init();
 	blk_init();
-}
-
-uint64_t io_phys(const void *at)
-{
-	unsigned level = 1;
-	uint64_t e = pt_lookup(vm.monitor_root, (uint64_t)at, &level);
-	uint64_t rest = (uint64_t)at & ((EXO_PAGE_SIZE << 9 * (level - 1)) - 1);
-	return e ? (e & EXO_PTE_FRAME & ~((EXO_PAGE_SIZE << 9 * (level - 1)) - 1)) + rest : 0;
 }
 
 _Noreturn void io_run(void)

@@ -9,8 +9,10 @@
 
 #include "vmm.h"
 
-/* io.c: the physical address of the monitor's own memory, for the kernel; 0: not mapped. */
-uint64_t io_phys(const void *at);
+/* io.c: bytes between the monitor's memory and guest frames, by physical address; nothing crosses a
+ * page.  False: that frame is no data any more. */
+bool io_to_guest(uint64_t phys, const void *from, size_t n);
+void io_from_guest(void *to, uint64_t phys, size_t n);
 
 /* console.c */
 void console_init(void);
