@@ -1,116 +1,202 @@
 /* Generational collectors: a copying nursery before the mature space of region.h.  The remembered set
  * is the pages whose dirty bit the hardware set since the last collection (`gen`), or a card mark.
  *
- * A nursery collection promotes all survivors, so after it no mature page refers to the nursery; until
- * the next, a page that does is not evicted (gen_leaving).
+ * The nursery is [survivors | survivors | eden].  What survives a collection in eden is copied to the
+ * empty survivors, what survives a second one becomes mature; so what was being built when a collection
+ * came does not fill mature pages with garbage.  A page that refers to the nursery is not evicted
+ * (gen_leaving): no collection has to read a page for its young references.
  */
 #include "libos/gc-runtime/gen.h"
 #include "libos/gc-runtime/port.h"
 
 #define NURSERY		1024u		/* pages, or an eighth of memory */
+#define SURVIVORS	64u		/* pages, or an eighth of the nursery */
 #define CHUNK		4u		/* pages zeroed at once */
 #define GROWTH_MIN	4096u		/* pages: no full collection below */
 #define CARD_WORD(p)	((uint64_t *)paging.card + (p))
 
 static struct {
-	uint32_t first, end;		/* the nursery */
-	uint32_t next;			/* the next chunk */
+	uint32_t first, eden, end, last;	/* the nursery; it may grow up to `last` */
+	uint32_t next;			/* the next chunk of eden */
+	uint32_t used;			/* chunks from here on never were */
+	uint32_t survivors;		/* pages of each half */
+	unsigned now;			/* the half that holds survivors */
+	uint8_t *to, *to_end;		/* during a collection: the other half */
+	bool all;			/* everything becomes mature */
 	uint32_t threshold;		/* pages used that call for a full collection */
 } gen;
 
-static bool in_nursery(const void *o)
+static bool between(const void *o, uint32_t first, uint32_t end)
 {
-	return (uintptr_t)o - mmu.base - (uint64_t)gen.first * MMU_PAGE <
-		(uint64_t)(gen.end - gen.first) * MMU_PAGE;
+	return (uintptr_t)o - mmu.base - (uint64_t)first * MMU_PAGE < (uint64_t)(end - first) * MMU_PAGE;
+}
+static bool in_nursery(const void *o) { return between(o, gen.first, gen.last); }
+static uint32_t half(unsigned i) { return gen.first + i * gen.survivors; }
+
+/* ---- nursery collections ---------------------------------------------------------------------- */
+
+static struct gc_object *room_for(const struct gc_object *o, uint64_t granules)
+{
+	uint64_t size = granules * GC_GRANULE;
+	struct gc_object *to = (struct gc_object *)gen.to;
+	if (!gen.all && between(o, gen.eden, gen.last) && size <= (uint64_t)(gen.to_end - gen.to)) {
+		gen.to += size;
+		return to;
+	}
+	if (!(to = region_alloc(granules, !gc_refs(o))))
+		port_fail("gc: out of addresses for mature objects\n");
+	return to;
 }
 
-/* ---- promotion --------------------------------------------------------------------------------- */
-
-static void promote(gc_ref *slot)
+static void evacuate(gc_ref *slot)
 {
 	struct gc_object *o = *slot, *to;
-	if (!in_nursery(o))
+	if (!in_nursery(o) || between(o, half(!gen.now), half(!gen.now) + gen.survivors))
 		return;
-	uint64_t header = o->header;
+	uint64_t header = o->header, n = header >> 32;
 	if (header & 1) {
 		*slot = (struct gc_object *)(header & ~1ul);
 		return;
 	}
-	if (!(to = region_alloc(gc_granules(o), !gc_refs(o))))
-		port_fail("gc: out of addresses for mature objects\n");
-	memcpy(to, o, gc_granules(o) * GC_GRANULE);
+	to = room_for(o, n);
+	memcpy(to, o, n * GC_GRANULE);
 	o->header = (uintptr_t)to | 1;
 	*slot = to;
 	if (gc_refs(to))
 		region_push((uintptr_t)to);
 }
 
-static bool promote_slot(gc_ref *slot)
+static bool refers;			/* one of the slots since it was cleared */
+static bool evacuate_slot(gc_ref *slot)
 {
-	promote(slot);
+	evacuate(slot);
+	refers |= in_nursery(*slot);
 	return false;
 }
 
 static bool remembered(uint32_t p)
 {
-	return page_in_use(p) && page_of(p)->state == PAGE_IN && !(page_of(p)->flags & PAGE_LEAF) &&
-		(paging.card ? *CARD_WORD(p) != 0 : paging_written(p));
+	if (!page_in_use(p) || page_of(p)->state != PAGE_IN || page_of(p)->flags & PAGE_LEAF)
+		return false;
+	return page_of(p)->flags & PAGE_REFERS || (paging.card ? *CARD_WORD(p) != 0 : paging_written(p));
 }
 
-static void promote_remembered(uint32_t first, uint32_t end)
+static void scan_remembered(uint32_t first, uint32_t end)
 {
 	for (uint32_t p = first; p < end; p++)
 		if (remembered(p)) {
-			region_slots(p, false, promote_slot);
+			refers = false;
+			region_slots(p, false, evacuate_slot);
+			page_of(p)->flags = (page_of(p)->flags & ~PAGE_REFERS) |
+				(refers ? PAGE_REFERS : 0);
 			if (paging.card)
 				*CARD_WORD(p) = 0;
 		}
 }
 
-static void collect_young(void)
+static void scan_copied(void)
 {
 	uint64_t word;
-	gc_stats.young++;
-	promote_remembered(region.first, region.top);
-	promote_remembered(region.large, region.large_top);
-	roots_each(promote);
 	while (region_pop(&word)) {
 		struct gc_object *o = (struct gc_object *)word;
+		refers = false;
 		for (uint32_t i = 0, n = gc_refs(o); i < n; i++)
-			promote(&gc_slots(o)[i]);
+			evacuate_slot(&gc_slots(o)[i]);
+		if (refers)
+			page_of(mmu_page(o))->flags |= PAGE_REFERS;
 	}
-	if (paging.record)
-		paging_discard(gen.first, gen.next - gen.first);
-	gen.next = gen.first;
+}
+
+static void nursery_fresh(uint32_t page, uint32_t n)
+{
+	paging_fresh(page, n, PAGE_STAYS);
+	for (uint32_t i = 0; i < n; i++)
+		page_of(page + i)->space = SPACE_NURSERY;
+}
+
+static void collect_young(bool all)
+{
+	gc_stats.young++;
+	gen.all = all;
+	gen.to = mmu_address(half(!gen.now));
+	gen.to_end = gen.to + (uint64_t)gen.survivors * MMU_PAGE;
+	if (!all)
+		nursery_fresh(half(!gen.now), gen.survivors);
+	scan_remembered(region.first, region.top);
+	scan_remembered(region.large, region.large_top);
+	roots_each(evacuate);
+	scan_copied();
+	if (paging.record) {
+		paging_discard(half(gen.now), gen.survivors);
+		paging_discard(gen.eden, gen.next - gen.eden);
+	}
+	gen.now = !gen.now;
+	region.young = mmu_address(half(gen.now));
+	region.young_end = gen.to;
+	gen.next = gen.eden;
 	chunk_set(NULL, NULL);
 }
 
 /* ---- full collections --------------------------------------------------------------------------- */
 
-/* Collect again when the heap has doubled; before it overflows memory, but not for less than a
- * quarter of what is live. */
-static void set_threshold(void)
+/* What may be used before the next full collection, beyond what is live now: as much again; less, where
+ * memory ends before.  When not even the live pages fit, garbage displaces them: collect early where
+ * that costs no I/O (with hooks), the earlier the more the last collection found. */
+static uint64_t growth(uint64_t live, uint64_t before, bool tight)
 {
-	uint64_t live = region.used, nursery = gen.end - gen.first;
-	uint64_t others = mmu_frames_total() - mmu_frames_free() - paging.resident + nursery + 128;
-	uint64_t room = mmu_frames_total() > others ? mmu_frames_total() - others : 0;
+	static uint64_t grow;
+	uint64_t least = live / 32 + 1, most = live / 4 + 1;
+	if (!tight || !region.hooks) {
+		grow = most;
+	} else if (before - live > grow / 2) {
+		grow /= 2;
+	} else if (before - live < grow / 4) {
+		grow *= 2;
+	}
+	grow = grow < least ? least : grow > most ? most : grow;
+	return grow;
+}
+
+/* After a full collection, before which so many pages were used. */
+static void plan_ahead(uint64_t before)
+{
+	uint64_t live = region.used, all = gen.last - gen.first;
+	uint64_t heap = paging.resident, others = mmu_frames_total() - mmu_frames_free() - heap + 128;
+	uint64_t room = mmu_frames_total() > others + all ? mmu_frames_total() - others - all : 0;
 	uint64_t at = 2 * live > GROWTH_MIN ? 2 * live : GROWTH_MIN;
+	bool tight = live + live / 32 > room;
+	uint64_t least = live + growth(live, before, tight);
 	at = at < room ? at : room;
-	gen.threshold = at > live + live / 4 + nursery ? at : live + live / 4 + nursery;
+	gen.threshold = at > least ? at : least;
+	gen.end = tight ? gen.eden + ((gen.last - gen.eden) / 8 & -CHUNK) + CHUNK : gen.last;
+	if (gen.used > gen.end) {
+		paging_discard(gen.end, gen.used - gen.end);
+		gen.used = gen.end;
+	}
+}
+
+static bool full_is_due(void)
+{
+	uint32_t size = region.end - region.first;
+	return region.used > gen.threshold || region.used + gen.last - gen.first > size;
+}
+
+static void collect_full(void)
+{
+	uint64_t before = region.used;
+	gc_stats.full++;
+	if (mmu_frames_free() < gen.end - gen.first)
+		paging_discard(gen.first, gen.used - gen.first);
+	region_collect();
+	plan_ahead(before);
 }
 
 void gen_collect(enum gc_scope scope)
 {
-	collect_young();
-	uint32_t left = region.end - region.first - (region.used < region.end - region.first ?
-		region.used : region.end - region.first);
-	if (scope == GC_FULL || region.used > gen.threshold || left < gen.end - gen.first) {
-		if (mmu_frames_free() < gen.end - gen.first)
-			paging_discard(gen.first, gen.end - gen.first);
-		gc_stats.full++;
-		region_collect();
-		set_threshold();
-	}
+	bool full = scope == GC_FULL || full_is_due();
+	collect_young(full);
+	if (full)
+		collect_full();
 	if (!paging.card) {
 		paging_watch(region.first, region.top - region.first);
 		paging_watch(region.large, region.large_top - region.large);
@@ -141,10 +227,9 @@ struct gc_object *gen_allocate(uint32_t refs, uint64_t granules)
 	if (gen.next == gen.end)
 		gc_collect(GC_YOUNG);
 	uint8_t *at = mmu_address(gen.next);
-	paging_fresh(gen.next, CHUNK, PAGE_STAYS);
-	for (uint32_t i = 0; i < CHUNK; i++)
-		page_of(gen.next + i)->space = SPACE_NURSERY;
+	nursery_fresh(gen.next, CHUNK);
 	gen.next += CHUNK;
+	gen.used = gen.next > gen.used ? gen.next : gen.used;
 	gc_stats.allocated += CHUNK * MMU_PAGE;
 	memset(at, 0, CHUNK * MMU_PAGE);
 	chunk_set(at, at + CHUNK * MMU_PAGE);
@@ -161,7 +246,8 @@ enum page_fate gen_leaving(uint32_t p)
 		return region_filling(p) ? PAGE_KEEP : PAGE_WRITE;
 	if (region_filling(p))
 		return PAGE_KEEP;
-	bool maybe = paging.collecting || paging.card || paging_written(p);
+	bool maybe = paging.collecting || paging.card || paging_written(p) ||
+		page_of(p)->flags & PAGE_REFERS;
 	return maybe && region_slots(p, true, refers_young) ? PAGE_KEEP : PAGE_WRITE;
 }
 
@@ -173,13 +259,15 @@ void gen_init(const struct region_hooks *hooks)
 	uint32_t n = (eighth < NURSERY ? eighth : NURSERY) & -16u;
 	if (n < 16)
 		port_fail("gc: %lu frames are too few\n", mmu_frames_total());
-	gen.first = gen.next = SEGMENT;
-	gen.end = gen.first + n;
-	paging.quiet = (gen.end + SEGMENT - 1) & -SEGMENT;
+	gen.first = SEGMENT;
+	gen.survivors = n / 8 < SURVIVORS ? n / 8 : SURVIVORS;
+	gen.eden = gen.next = gen.used = gen.first + 2 * gen.survivors;
+	gen.end = gen.last = gen.eden + ((n - 2 * gen.survivors) & -CHUNK);
+	paging.quiet = (gen.last + SEGMENT - 1) & -SEGMENT;
 	if (paging.quiet + 4 * SEGMENT > paging.pages)
 		port_fail("gc: the heap has too few addresses\n");
 	region_init(paging.quiet, paging.pages, hooks);
-	set_threshold();
+	plan_ahead(0);
 	if (paging.card)
 		gc_mutator.cards = (uint8_t *)((uintptr_t)paging.card - (mmu.base >> GC_CARD));
 }

@@ -15,7 +15,8 @@ static void *global[GLOBALS];
 static unsigned globals;
 static bool verify;
 
-static const struct gc_collector *const collectors[] = { &collector_gen, &collector_card, &collector_semi };
+static const struct gc_collector *const collectors[] = { &collector_summary, &collector_bookmark,
+	&collector_gen, &collector_card, &collector_semi };
 static const struct gc_pager *const pagers[] = { &pager_aware, &pager_lru, &pager_clock, &pager_age,
 	&pager_leaf };
 

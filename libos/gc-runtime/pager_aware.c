@@ -3,11 +3,12 @@
  * 2Q (Johnson, Shasha, VLDB'94): a page read from the store waits in a short queue IN; if it leaves
  * and is soon missed again, it belongs to the pages in frequent use, MAIN.  So a scan that is larger
  * than memory passes through IN and leaves MAIN alone, where LRU would miss every page.  New pages go
- * to MAIN while there is room: the first of a scan to come are as good as any.
+ * to MAIN, and those that find IN full: MAIN gets back what died in it.
  */
 #include "libos/gc-runtime/pager.h"
 
-#define IN_SHARE	32u	/* IN holds 1/32 of the pages */
+#define IN_SHARE	128u	/* IN holds at least 1/128 of the pages, */
+#define IN_MOST		24u	/* at most 1/24: what garbage takes and gives back between collections */
 #define GHOSTS_SHARE	4u	/* remembered when they left: 1/4 */
 
 static struct page_queue main_queue, in_queue;
@@ -35,7 +36,7 @@ static void aware_arrived(uint32_t p, bool from_store)
 	struct page *r = page_of(p);
 	if (r->flags & PAGE_STAYS)
 		return;
-	enter(p, !from_store || ghost(r));
+	enter(p, !from_store || ghost(r) || in_queue.n > (main_queue.n + in_queue.n) / IN_MOST);
 }
 
 static void aware_left(uint32_t p)
@@ -70,13 +71,13 @@ static unsigned take(const struct page_queue *q, uint32_t *out, unsigned n, unsi
 static unsigned aware_victims(uint32_t *out, unsigned want)
 {
 	uint32_t all = main_queue.n + in_queue.n;
-	uint32_t in_most = all / IN_SHARE > want ? all / IN_SHARE : want;
+	uint32_t in_least = all / IN_SHARE > want ? all / IN_SHARE : want;
 	unsigned n = 0;
 	if (since * 2 >= all) {
 		since = 0;
 		paging_touches(false);
 	}
-	if (in_queue.n > in_most)
+	if (in_queue.n > in_least)
 		n = take(&in_queue, out, 0, want);
 	if (!n)
 		n = take(&main_queue, out, 0, want);

@@ -22,8 +22,11 @@ static unsigned step(uint32_t *out, unsigned n, unsigned want)
 static unsigned clock_victims(uint32_t *out, unsigned want)
 {
 	unsigned n = 0;
-	for (uint32_t turned = 0; n < want && turned <= 2 * paging.pages; turned += STEP)
+	for (uint32_t turned = 0; n < want && turned <= 2 * paging.pages; turned += STEP) {
+		if (turned == paging.pages && n)
+			break;
 		n = step(out, n, want);
+	}
 	return n;
 }
 

@@ -16,6 +16,8 @@ static unsigned turn(uint32_t *out, unsigned want, bool leaf, uint32_t rounds)
 {
 	unsigned n = 0;
 	for (uint32_t k = 0; k < rounds * paging.pages && n < want; k += STEP) {
+		if (k == paging.pages && n)
+			break;
 		uint64_t a = 0;
 		if (paging.ready[hand / SEGMENT]) {
 			mmu_harvest(hand, STEP, MMU_A, &a, NULL);

@@ -169,7 +169,7 @@ static unsigned evict(void)
 	if (!n)
 		port_fail("gc: out of memory: %lu frames, none of them can leave\n", mmu_frames_total());
 	for (unsigned i = 0; i < n; i++)
-		if (plan(victim[i], io, &writes))
+		if (page_of(victim[i])->state == PAGE_IN && plan(victim[i], io, &writes))
 			op[leaves++] = (struct mmu_op){ MMU_UNMAP, victim[i], 1, 0, 0 };
 	if (writes && (error = store->write(io, writes)))
 		port_fail("gc: the store %s cannot be written: error %d\n", store->name, -error);

@@ -31,6 +31,7 @@ enum page_space {
 #define PAGE_LEAF	2u	/* pointer-free */
 #define PAGE_STAYS	4u	/* a pager that knows of collections never evicts it */
 #define PAGE_SEEN	8u	/* the pager's */
+#define PAGE_REFERS	16u	/* the collector's: refers to younger objects */
 
 struct page {
 	uint8_t state, space, flags;

@@ -207,6 +207,28 @@ bool region_slots(uint32_t page, bool window, bool (*visit)(gc_ref *slot))
 	return false;
 }
 
+void region_each(uint32_t page, const uint64_t *map, void (*visit)(struct gc_object *o))
+{
+	const uint64_t *start = page_bits(paging.start, page);
+	uint8_t *bytes = mmu_address(page);
+	for (unsigned w = 0; w < WORDS; w++)
+		for (uint64_t bits = start[w] & map[(uint64_t)page * WORDS + w]; bits; bits &= bits - 1)
+			visit((struct gc_object *)(bytes + (w * 64 + __builtin_ctzl(bits)) * GC_GRANULE));
+}
+
+void region_restore(uint32_t page)
+{
+	const uint8_t *bytes = mmu_window(mmu_frame(page));
+	uint64_t *start = page_bits(paging.start, page);
+	const uint64_t *live = page_bits(paging.live, page);
+	for (unsigned w = 0; w < WORDS; w++)
+		start[w] &= live[w];
+	for (unsigned g = 0; g < GRANULES; g++)
+		if (bit_get(start, g))
+			region_cover((struct gc_object *)mmu_address(page) + 2 * g,
+				gc_granules((const struct gc_object *)bytes + 2 * g));
+}
+
 /* ---- marking ------------------------------------------------------------------------------------ */
 
 void region_push(uint64_t word)
@@ -299,8 +321,8 @@ static void mark_all(void)
 static void clear_live(uint32_t first, uint32_t end)
 {
 	for (uint32_t p = first; p < end; p++)
-		if (page_in_use(p) && !(region.hooks && region.hooks->keeps_out &&
-				page_of(p)->state == PAGE_OUT))
+		if (page_in_use(p) && !(region.hooks && page_of(p)->state == PAGE_OUT &&
+				!region.hooks->exact(p)))
 			memset(page_bits(paging.live, p), 0, WORDS * 8);
 }
 

@@ -25,7 +25,8 @@ struct region_hooks {
 	/* Marks what an evicted page of a large object refers to. */
 	void (*edges)(uint32_t page);
 	void (*freed)(uint32_t page);		/* an evicted page died */
-	bool keeps_out;				/* evicted pages are never found dead */
+	/* Marking finds out what is live on this evicted page; false: all of it is. */
+	bool (*exact)(uint32_t page);
 };
 struct region {
 	uint32_t first, end;		/* mature pages; from `top` on none was ever used */
@@ -34,6 +35,7 @@ struct region {
 	uint32_t used;			/* pages of both spaces in use */
 	const struct region_hooks *hooks;
 	bool marking;
+	uint8_t *young, *young_end;	/* objects outside both spaces, in a row: after a collection */
 };
 extern struct region region;
 
@@ -59,6 +61,11 @@ void region_collect(void);
 bool region_slots(uint32_t page, bool window, bool (*visit)(gc_ref *slot));
 /* Covers an object's extent in the live bitmap. */
 void region_cover(const struct gc_object *o, uint64_t granules);
+/* A page with exact liveness is back: objects that were found dead start no more, the others' extents
+ * are covered. */
+void region_restore(uint32_t page);
+/* The objects that start on a page and have a bit in `map` too. */
+void region_each(uint32_t page, const uint64_t *map, void (*visit)(struct gc_object *o));
 void region_verify(void);
 
 static inline uint64_t granule_of(const void *o) { return ((uintptr_t)o - mmu.base) / GC_GRANULE; }

@@ -8,6 +8,8 @@ static uint32_t at_page;
 static bool target_fits(const struct gc_object *o)
 {
 	uint32_t p = mmu_page(o);
+	if ((const uint8_t *)o >= region.young && (const uint8_t *)o < region.young_end)
+		return !((uintptr_t)o % GC_GRANULE);	/* check_young sees its header */
 	if (!mmu_inside(o) || p >= paging.pages || (uintptr_t)o % GC_GRANULE || !page_in_use(p))
 		return false;
 	if (page_of(p)->space != SPACE_MATURE && page_of(p)->space != SPACE_LARGE)
@@ -67,6 +69,20 @@ static void check_page(uint32_t p)
 	region_slots(p, true, check_slot);
 }
 
+static void check_young(void)
+{
+	uint64_t size;
+	for (uint8_t *at = region.young; at < region.young_end; at += size) {
+		struct gc_object *o = (struct gc_object *)at;
+		size = gc_granules(o) * GC_GRANULE;
+		if (!size || o->header & 1 || size > (uint64_t)(region.young_end - at))
+			port_fail("verify: young object at %p: header %lx\n", (void *)at, o->header);
+		at_page = mmu_page(at);
+		for (uint32_t i = 0; i < gc_refs(o); i++)
+			check_slot(&gc_slots(o)[i]);
+	}
+}
+
 void region_verify(void)
 {
 	uint32_t in = 0, used = 0;
@@ -82,5 +98,6 @@ void region_verify(void)
 	if (in != paging.resident || used != region.used)
 		port_fail("verify: %u pages resident, counted %u; %u used, counted %u\n", in,
 			paging.resident, used, region.used);
+	check_young();
 	roots_each(check_root);
 }
