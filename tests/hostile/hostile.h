@@ -29,7 +29,7 @@ struct row {
 };
 /* Tables of rows, each ended by one without a name. */
 extern const struct row cap_rows[], memory_rows[], pointer_rows[], instruction_rows[], state_rows[],
-	quota_rows[], time_rows[], race_rows[], fuzz_rows[];
+	quota_rows[], time_rows[], race_rows[], disk_rows[], fuzz_rows[];
 
 /* What the tester tells a child, in its argument block. */
 #define SECRETS	4
@@ -40,9 +40,12 @@ struct hostile_args {
 	uint64_t secret[SECRETS];	/* pfns of the tester's and the neighbour's own frames */
 	uint64_t object, table;		/* pfns: this domain's object and capability table */
 	uint64_t loan, loan_rw;	/* pfns on loan: CAP_LOAN (read only), CAP_LOAN_RW */
+	uint64_t loan_dma;		/* the same to the row disk-loan-ended */
 };
 #define CAP_LOAN	"loan"
 #define CAP_LOAN_RW	"loan-rw"
+#define CAP_DISK0	"disk0"		/* in rows about disks: extents */
+#define CAP_DISK_RO	"disk-ro"
 #define CAP_EVENT	"event"		/* reaches the tester: */
 #define EVENT_CHILD	40
 #define PEER_SLOT	100		/* the neighbour's domain, INFO only; in rows of several domains,
@@ -96,6 +99,8 @@ uint64_t neighbour_run(void);	/* neighbour.c: no row, the tester starts it besid
 extern uint64_t tester_loan_cap;	/* first capability of the frame lent to children */
 void tester_sleep(uint64_t ns);
 bool tester_signalled(void);	/* by the row's child, with CAP_EVENT; waits for it */
+extern uint64_t tester_disk;		/* the row's extents derive from it */
+bool tester_dma_ended(void);		/* ends the loan of disk-loan-ended; false: it was written to after */
 const char *storm_of_peers(void);
 const char *kill_during_calls(void);
 const char *fuzz_beside(void);

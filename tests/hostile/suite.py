@@ -1,7 +1,8 @@
 """The hostile libOS matrix (docs/security.md), on one CPU and on two."""
 
-for cpus in (1, 2):
-    suite(f"hostile-{cpus}", machine(f"{BUILD}/tests/hostile", "--cpus", str(cpus), session="hostile"),
+for cpus, model in ((1, "nvme"), (2, "virtio")):
+    suite(f"hostile-{cpus}", machine(f"{BUILD}/tests/hostile", "--cpus", str(cpus), "--disk",
+                                     f"{BUILD}/tests/hostile.img,model={model}", session="hostile"),
           seconds=150)
 
 suite("fuzz-guest", machine(f"{BUILD}/tests/hostile", "--append", "row=fuzz calls=1000000", "--cpus", "2",

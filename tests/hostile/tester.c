@@ -64,9 +64,90 @@ static void know(uint64_t from, uint64_t to)
 		}
 }
 
+static void must(uint64_t status, const char *what)
+{
+	if (!status)
+		return;
+	report_fail("hostile-start", "%s: %s", what, exo_status_text(status));
+	report_end();
+}
+
+/* ---- the disk -------------------------------------------------------------------------------- */
+
+#define DISK_BLOCKS	64u		/* of each of a child's extents */
+
+uint64_t tester_disk;			/* while a row about disks runs */
+static uint64_t disk_whole, disk_base;
+static struct disk_ring disk_ring;
+static uint64_t dma_pfn, dma_loan;
+static volatile uint64_t *dma_page;
+
+/* The blocks that children may not write, and the one behind. */
+static uint64_t secret_blocks(unsigned op, volatile uint64_t *page, uint64_t pfn)
+{
+	uint32_t frame = pfn;
+	uint64_t status = EXO_OK;
+	for (unsigned i = DISK_BLOCKS; i <= 2 * DISK_BLOCKS && !status; i++) {
+		for (unsigned j = 0; j < 512; j++)
+			page[j] = op == EXO_BLK_WRITE ? PATTERN + i : 0;
+		status = disk_transfer(&disk_ring, disk_whole, op, i * EXO_BLOCK_SECTORS, EXO_BLOCK_SECTORS,
+			&frame);
+		for (unsigned j = 0; j < 512 && !status; j++)
+			if (page[j] != PATTERN + i)
+				status = EXO_STATE;
+	}
+	return status;
+}
+
+static const char *disk_check(void)
+{
+	if (!secret_blocks(EXO_BLK_READ, dma_page, dma_pfn))
+		return NULL;
+	return "somebody wrote to our blocks";
+}
+
+static void disk_begin(void)
+{
+	struct exo_extent_info info;
+	disk_whole = start_cap_at(machine, CAP_DISK, 0);
+	if (!disk_whole)
+		return;
+	dma_page = page_new(&dma_pfn);
+	must(dma_page ? exo_extent_info(disk_whole, &info).status : EXO_LIMIT, "the disk");
+	disk_base = info.base;
+	must(disk_open(&disk_ring, 0), "a ring");
+	must(secret_blocks(EXO_BLK_WRITE, dma_page, dma_pfn), "writing to the disk");
+}
+
+static unsigned disk_caps(struct spawn_cap *to, const char *row)
+{
+	const uint64_t read = EXO_R_GRANT | EXO_R_READ;
+	to[0] = (struct spawn_cap){ CAP_DISK0, tester_disk, read | EXO_R_WRITE, disk_base, DISK_BLOCKS };
+	to[1] = (struct spawn_cap){ CAP_DISK_RO, tester_disk, read, disk_base + DISK_BLOCKS, DISK_BLOCKS };
+	if (strcmp(row, "disk-loan-ended"))
+		return 2;
+	dma_loan = exo_frame_lend(0, EXO_SLOT_ANY, dma_pfn, 1, read | EXO_R_WRITE).value;
+	args.loan_dma = dma_pfn;
+	to[2] = (struct spawn_cap){ CAP_LOAN_RW, dma_loan, EXO_R_READ | EXO_R_WRITE, 0, 0 };
+	return 3;
+}
+
+bool tester_dma_ended(void)
+{
+	if (exo_delete_all(0, dma_loan))
+		return false;
+	for (unsigned i = 0; i < 512; i++)
+		dma_page[i] = PATTERN + i;
+	tester_sleep(20 * NS_PER_MS);
+	for (unsigned i = 0; i < 512; i++)
+		if (dma_page[i] != PATTERN + i)
+			return false;
+	return true;
+}
+
 const char *child_make(struct child *c, const char *row, uint64_t number, unsigned cpu)
 {
-	static struct spawn_cap caps[6];
+	static struct spawn_cap caps[8];
 	c->before = frames_held();
 	uint64_t got = frames_take(QUOTA, c->quota, EXTENTS), clock = start_cap(machine, CAP_CLOCK);
 	c->s = (struct spawn){ .elf = &elf, .quota = c->quota, .object = frame_take(), .table = frame_take(),
@@ -84,6 +165,8 @@ const char *child_make(struct child *c, const char *row, uint64_t number, unsign
 	if (!strcmp(row, "fuzz"))
 		caps[c->s.cap_count++] = (struct spawn_cap){ CAP_SLICE, start_cap_at(machine, CAP_SLICE, cpu),
 			EXO_R_GRANT | EXO_R_BIND | EXO_R_LENGTH, FUZZ_SLOT, 2 };
+	if (tester_disk)
+		c->s.cap_count += disk_caps(caps + c->s.cap_count, row);
 	text_copy(args.row, row, sizeof args.row);
 	args.number = number;
 	args.object = c->s.object;
@@ -297,8 +380,23 @@ static const char *row_run(const struct row *r)
 	return why ? why : left;
 }
 
+/* The children's extents end with the row. */
+static const char *disk_row_run(const struct row *r)
+{
+	struct exo_result copy = exo_cap_copy(0, EXO_SLOT_ANY, disk_whole,
+		EXO_R_GRANT | EXO_R_READ | EXO_R_WRITE, 0, 0);
+	tester_disk = copy.value;
+	const char *wrong = copy.status ? "an extent" : row_run(r);
+	if (exo_delete_all(0, tester_disk) && !wrong)
+		wrong = "the extent's end";
+	tester_disk = 0;
+	const char *also = disk_check();
+	return wrong ? wrong : also;
+}
+
 static void rows_run(const struct row *r, const char *only)
 {
+	const bool on_disk = r == disk_rows;
 	char name[40];
 	for (; r->name; r++) {
 		snprintf(name, sizeof name, "hostile-%s", r->name);
@@ -306,8 +404,10 @@ static void rows_run(const struct row *r, const char *only)
 			continue;
 		if (r->cpus > machine->cpus)
 			report_line("skip %s: it needs %u CPUs", name, r->cpus);
+		else if (on_disk && !disk_whole)
+			report_line("skip %s: it needs a disk", name);
 		else
-			report_case(name, row_run(r));
+			report_case(name, on_disk ? disk_row_run(r) : row_run(r));
 	}
 }
 
@@ -367,14 +467,6 @@ const char *kill_during_calls(void)
 
 /* ---- the beginning ------------------------------------------------------------------------------------ */
 
-static void must(uint64_t status, const char *what)
-{
-	if (!status)
-		return;
-	report_fail("hostile-start", "%s: %s", what, exo_status_text(status));
-	report_end();
-}
-
 static void load_self(void)
 {
 	const struct exo_start_module *m = NULL;
@@ -412,7 +504,8 @@ static void start_neighbour(void)
 }
 
 static const struct row *const tables[] = { cap_rows, memory_rows, pointer_rows, instruction_rows,
-	state_rows, quota_rows, time_rows, race_rows };
+	state_rows, quota_rows, time_rows, race_rows,
+	disk_rows };
 
 int main(struct exo_start *s)
 {
@@ -436,6 +529,7 @@ int main(struct exo_start *s)
 	our_page(&loan_pfn);
 	heart = our_page(&heart_pfn);
 	args.loan = loan_pfn;
+	disk_begin();
 	start_neighbour();
 	report_line("hostile: seed %lu, %u CPUs", args.seed, machine->cpus);
 	for (unsigned i = 0; i < ARRAY_LEN(tables); i++)
