@@ -79,10 +79,12 @@ const char *fuzz_beside(void)
 	uint64_t calls = tester_option("calls", 1000000), seed = tester_option("seed", 1), pairs = 0;
 	uint64_t start = time_now();
 	counts = tester_shared();
+	tester_disk = start_cap_at(start_page, CAP_DISK, 0);
 	counts[0] = counts[8] = 0;
 	for (; made() < calls && !why; pairs++)
 		if (!(why = pair(seed + 2 * pairs)))
 			why = neighbour_check();
+	tester_disk = 0;
 	report_line("fuzz: %lu calls by %lu pairs of domains, seed %lu, %lu ms", made(), pairs, seed,
 		(time_now() - start) / NS_PER_MS);
 	return why;

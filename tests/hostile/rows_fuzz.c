@@ -162,6 +162,26 @@ static void keep(uint64_t value)
 		cap[random_below(CAPS)] = value;
 }
 
+/* A ring of its own, if there is a disk: entries with some sense in them. */
+static struct disk_ring ring;
+
+static void fill_ring(void)
+{
+	ring.head->consumed = chance(100) ? any() : ring.head->completed;
+	ring.head->submitted = ring.head->taken;
+	for (unsigned i = random_below(8); i; i--) {
+		struct exo_block_request *q = &ring.entry[ring.head->submitted++ % EXO_RING_SLOTS];
+		*q = (struct exo_block_request){ .extent = chance(4) ? pick_cap() : start_cap(self, CAP_DISK0),
+			.sector = chance(8) ? any() : random_below(600), .sectors = random_below(132),
+			.op = random_below(3 + chance(20)), .class = random_below(3 + chance(20)),
+			.offset = chance(3) ? random_below(9) : 0, .loan = chance(3) ? pick_cap() : 0 };
+		for (unsigned j = 0; j < EXO_REQUEST_FRAMES; j++)
+			q->frame[j] = chance(6) ? pick_pfn() : pool[random_below(POOL)];
+	}
+	if (chance(100))
+		ring.head->submitted = any();
+}
+
 static void random_call(void)
 {
 	uint64_t a[6];
@@ -170,6 +190,10 @@ static void random_call(void)
 		a[i] = pick(grammar[n].kind[i]);
 	if (dull(n, a))
 		return;
+	if (n == EXO_CALL_RING_SUBMIT && ring.cap) {
+		fill_ring();
+		a[0] = ring.cap;
+	}
 	struct exo_result r = raw_call(n, a[0], a[1], a[2], a[3], a[4], a[5]);
 	if (!r.status && (n == EXO_CALL_CAP_COPY || n == EXO_CALL_DOMAIN_CREATE || n == EXO_CALL_FRAME_LEND ||
 	    n == EXO_CALL_CONTEXT_CREATE || n == EXO_CALL_EVENT_CREATE || n == EXO_CALL_RING_CREATE))
@@ -196,6 +220,8 @@ static uint64_t fuzz(void)
 	EXPECT(!pt_map(self->root, COUNT_VA, told->loan_rw, 1, PTE_RW, rw) && pool_make());
 	for (unsigned i = 0; i < BUFFER_PAGES; i++)
 		EXPECT(page_at(BUFFER_VA + i * 4096, PTE_RW));
+	if (start_cap(self, CAP_DISK0) && !disk_open(&ring, 0))
+		keep(ring.cap);
 	for (unsigned i = 0; i < self->caps; i++)
 		if (!needed(self->cap[i].cap))
 			keep(self->cap[i].cap);

@@ -6,4 +6,4 @@ for cpus, model in ((1, "nvme"), (2, "virtio")):
           seconds=150)
 
 suite("fuzz-guest", machine(f"{BUILD}/tests/hostile", "--append", "row=fuzz calls=1000000", "--cpus", "2",
-                            session="hostile"), seconds=600, long=True)
+                            "--disk", f"{BUILD}/tests/hostile.img", session="hostile"), seconds=600, long=True)
