@@ -5,6 +5,12 @@ suite("vmm-image", [f"{BUILD}/tests/vmm-image"])
 suite("vmm-image-long", [f"{BUILD}/tests/vmm-image", "100000", "7"], seconds=600, long=True)
 suite("vmm-store-long", [f"{BUILD}/tests/vmm-store", "2000000", "7"], seconds=300, long=True)
 
+suite("vmm-blk", [f"{BUILD}/tests/vmm-blk"])
+suite("vmm-blk-long", [f"{BUILD}/tests/vmm-blk", "1000000", "7"], seconds=300, long=True)
+suite("vmm-vdisk", [f"{BUILD}/tests/vmm-disk"])
+suite("vmm-vdisk-long", [f"{BUILD}/tests/vmm-disk", "20000", "7"], seconds=300, long=True)
+suite("vmm-disks", ["tests/vmm/disks", BUILD], seconds=400, long=True)
+
 CASES = ["--add", f"{BUILD}/tests/vmm/cases"]
 suite("vmm", shell("sh /vmm/cases", *CASES), seconds=120)
 suite("vmm-1", shell("sh /vmm/cases", *CASES, "--cpus", "1"), seconds=120, long=True)

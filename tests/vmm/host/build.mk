@@ -29,3 +29,5 @@ $(BUILD)/tests/vmm-blk: $(call hobj,tests/vmm/host/test_blk.c libos/vmm/blk.c li
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
+
+CHECK_TESTS += $(BUILD)/guests/debian.stamp
