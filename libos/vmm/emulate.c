@@ -305,6 +305,7 @@ static bool xsetbv(struct vcpu *v, const struct upcall_regs *r)
 /* ---- privileged instructions ----------------------------------------------------------------------- */
 
 #define CR0_TS		8ul
+#define PORT_PIT_2	0x42u
 
 /* The opcode after 0x0f: the instruction's length behind it, 0: not one of these, or refused. */
 static unsigned two_byte(struct vcpu *v, struct upcall_regs *r, const uint8_t *p, unsigned rex)
@@ -327,12 +328,15 @@ static unsigned two_byte(struct vcpu *v, struct upcall_regs *r, const uint8_t *p
 	return 0;
 }
 
-/* No port answers: reads are all ones, writes are lost.  CLI and STI: the event mask is memory. */
-static unsigned one_byte(struct upcall_regs *r, unsigned opcode, unsigned size)
+/* No port answers: reads are all ones, writes are lost.  But the timer's counter reads as 0: all ones
+ * are what Linux waits for, 50,000 times, when it measures the TSC by it.  CLI and STI: the event
+ * mask is memory. */
+static unsigned one_byte(struct upcall_regs *r, unsigned opcode, unsigned port, unsigned size)
 {
 	switch (opcode) {
 	case 0xe4: case 0xe5: case 0xec: case 0xed:
-		merge(&r->rax, 0, size, ~0ul >> (64 - 8 * size), ~0ul);
+		port = opcode < 0xe8 ? port : r->rdx & 0xffff;
+		merge(&r->rax, 0, size, ~0ul >> (64 - 8 * size), port == PORT_PIT_2 ? 0 : ~0ul);
 		return opcode < 0xe8 ? 2 : 1;
 	case 0xe6: case 0xe7: case 0xee: case 0xef:
 		return opcode < 0xe8 ? 2 : 1;
@@ -355,9 +359,9 @@ bool emulate_privileged(struct vcpu *v, struct upcall_regs *r)
 	if ((code[at] & 0xf0) == 0x40)
 		rex = code[at++];
 	if (code[at] == 0x0f)
-		length = two_byte(v, r, code + at + 1, rex) ;
+		length = two_byte(v, r, code + at + 1, rex);
 	else
-		length = one_byte(r, code[at], code[at] & 1 ? size : 1);
+		length = one_byte(r, code[at], code[at + 1], code[at] & 1 ? size : 1);
 	if (!length)
 		return false;
 	stat_count(v, STAT_PRIVILEGED);

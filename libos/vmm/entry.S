@@ -3,10 +3,7 @@
  * (mask_on), so that `mask` in the saved registers is 0 for guest code; the handler of an exception
  * in the monitor itself sets it to 1.
  */
-#include "libos/common/upcall.h"
-
-#define FROM_U		0x10000		/* EXO_INFO_FROM_U */
-#define CALL_RESUME	21		/* EXO_CALL_RESUME (vcpu.c pins both) */
+#include "libos/vmm/entry.h"
 
 .macro ENTER handler			/* struct upcall_regs, below what the kernel pushed */
 	push $0
@@ -51,17 +48,99 @@
 \name:
 .endm
 
+/* A fault at an instruction in [from, to) goes on at `fix` (vcpu.c); the rest is undisturbed. */
+.macro FIXUP from, to, fix
+	.pushsection .rodata.vmm_fixups, "a"
+	.quad \from, \to, \fix
+	.popsection
+.endm
+	.pushsection .rodata.vmm_fixups, "a"
+GLOBAL vmm_fixups
+	.popsection
+
 	.text
 GLOBAL vmm_enter_exception
 	ENTER vcpu_on_exception
 	jmp leave
 
-GLOBAL vmm_enter_syscall
-	ENTER vcpu_on_syscall
-	jmp leave
-
 GLOBAL vmm_enter_event
 	ENTER vcpu_on_event
+	jmp leave
+
+	/* Three ways: a system call of guest user code, iret to user code, other hypercalls.  The first
+	 * two are short: the guest's registers stay where they are, RCX and R11 are free, since the
+	 * instruction has destroyed them; what is not the usual case goes the long way. */
+#define FRAME(off) 24 + (off)(%rsp)	/* rip cs rflags rsp ss */
+#define BASE(off) (off) - (UPCALL_STACK_SIZE - 64)(%rsp)	/* of the first frame on the stack */
+GLOBAL vmm_enter_syscall
+	testl $FROM_U, (%rsp)
+	jz from_kernel
+	mov BASE(UPCALL_SELF), %rcx
+	mov VCPU_INFO(%rcx), %r11
+	cmpq $0, VCPU_SYSCALL(%rcx)
+	je syscall_long
+	cmpb $0, 1(%r11)
+	jne syscall_long
+	mov VCPU_KERNEL_SP(%rcx), %r11
+	and $-16, %r11
+	mov FRAME(0), %rcx
+1:	mov %rcx, -56(%r11)		/* struct xen_bounce: rcx = rip, r11 = rflags */
+	mov %rcx, -40(%r11)
+	mov FRAME(16), %rcx
+	mov %rcx, -48(%r11)
+	mov %rcx, -24(%r11)
+	mov FRAME(8), %rcx
+	mov %rcx, -32(%r11)
+	mov FRAME(24), %rcx
+	mov %rcx, -16(%r11)
+	mov FRAME(32), %rcx
+	mov %rcx, -8(%r11)
+	FIXUP 1b, ., syscall_long
+	sub $56, %r11
+	mov %r11, FRAME(24)
+	mov BASE(UPCALL_SELF), %rcx
+	incq VCPU_COUNT(%rcx)
+	mov VCPU_INFO(%rcx), %r11
+	movb $1, 1(%r11)
+	mov VCPU_SYSCALL(%rcx), %r11
+	mov %r11, FRAME(0)
+	movl $0, (%rsp)			/* it is kernel code now */
+	mov BASE(UPCALL_PAIR), %rcx
+	jmp jump_out
+
+from_kernel:
+	cmp $XEN_IRET, %rax
+	jne syscall_long
+	mov %rsp, %rcx
+	and $-UPCALL_STACK_SIZE, %rcx
+	mov UPCALL_SELF(%rcx), %rcx
+	cmpb $0, VCPU_USER_READY(%rcx)
+	je syscall_long
+	mov FRAME(24), %r11
+1:	cmpq $0, 24(%r11)		/* struct xen_iret: its fourth word is resume's root */
+	jne iret_long
+	mov 40(%r11), %eax
+	not %eax
+	testb $3, %al			/* to user */
+	jnz iret_long
+	testl $0x200, 48(%r11)		/* unmasked */
+	jz iret_long
+	FIXUP 1b, ., iret_long
+	mov VCPU_INFO(%rcx), %rax
+	movb $0, 1(%rax)
+	cmpb $0, (%rax)			/* one that comes later kicks */
+	jne iret_long
+	incq VCPU_COUNT + 8(%rcx)
+	mov %r11, %rsp
+	mov $CALL_RESUME, %eax
+	syscall
+GLOBAL vmm_iret_refused			/* RAX: why; see monitor_fault */
+	ud2
+
+iret_long:
+	mov $XEN_IRET, %eax
+syscall_long:
+	ENTER vcpu_on_syscall
 	jmp leave
 
 GLOBAL vmm_leave				/* (struct upcall_regs *) */
@@ -76,6 +155,7 @@ leave:					/* RSP = struct upcall_regs, masked */
 	mov UPCALL_PAIR(%rax), %rax
 	add $UPCALL_IRET, %rsp
 
+	/* The resume range: two ways out.  RSP tells restart which one it was. */
 GLOBAL vmm_resume_lo			/* RSP = the iret frame, the registers below it */
 	lock andb $0, 1(%rax)		/* locked: `pending` is read after it */
 	cmpb $0, (%rax)
@@ -86,10 +166,30 @@ GLOBAL vmm_resume_lo			/* RSP = the iret frame, the registers below it */
 	mov 88-UPCALL_IRET(%rsp), %rcx
 	iretq
 1:	movb $1, 1(%rax)
-GLOBAL vmm_resume_hi			/* and restart: masked, by us or by the kernel */
+	jmp vmm_restart
+
+jump_out:				/* RSP = struct exo_upcall; RCX and R11 are of no matter */
+	lock andb $0, 1(%rcx)
+	cmpb $0, (%rcx)
+	je 1f
+	movb $1, 1(%rcx)
+	jmp vmm_restart
+1:	mov FRAME(0), %rcx
+	mov FRAME(24), %rsp
+GLOBAL vmm_resume_hi			/* the stack is the guest's: an event here hits the guest */
+	jmp *%rcx
+
+GLOBAL vmm_restart			/* masked, by us or by the kernel */
+	testb $8, %spl
+	jz 1f
 	sub $UPCALL_IRET, %rsp
 	mov %rsp, %rdi
 	call vcpu_on_event
+	jmp leave
+1:	movq $XEN_SEL_CS64, FRAME(8)
+	movq $0x202, FRAME(16)
+	movq $XEN_SEL_SS, FRAME(32)
+	ENTER vcpu_on_event
 	jmp leave
 
 leave_masked:				/* to the monitor's own code */
@@ -133,13 +233,21 @@ leave_to_u:				/* only the kernel gets there */
 	call vcpu_resume_failed
 	jmp leave
 
-	/* uint64_t guest_copy(void *to, const void *from, size_t n): what was not copied.  A fault
-	 * at guest_copy_insn goes on at guest_copy_fault, which is the end. */
+	/* uint64_t guest_copy(void *to, const void *from, size_t n): 0, or a fault was met. */
 GLOBAL guest_copy
 	mov %rdx, %rcx
-GLOBAL guest_copy_insn
+	shr $3, %rcx
+1:	rep movsq
+	mov %edx, %ecx
+	and $7, %ecx
+	jz 2f
 	rep movsb
-GLOBAL guest_copy_fault
-	mov %rcx, %rax
+2:	FIXUP 1b, 2b, 3f
+	xor %eax, %eax
 	ret
+3:	mov $1, %eax
+	ret
+
+	.section .rodata.vmm_fixups, "a"
+GLOBAL vmm_fixups_end
 	.section .note.GNU-stack, "", @progbits

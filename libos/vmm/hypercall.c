@@ -321,6 +321,7 @@ static int64_t callback_set(struct vcpu *v, unsigned type, guest_va address, uns
 		return 0;
 	case XEN_CALLBACK_SYSCALL:
 		v->syscall_gate = gate;
+		v->syscall_short = gate.masks ? address : 0;
 		return 0;
 	}
 	return -XEN_ENOSYS;

@@ -176,7 +176,7 @@ int64_t roots_set(struct vcpu *v, uint64_t k)
 		return exo_tlb_flush(0, 0, EXO_FLUSH_LOCAL).status ? -XEN_EINVAL : 0;
 	lock_take(&vm.lock);
 	int64_t e = kernel_root_load(v, k);
-	v->pair_stale = !e && note_of(k)->pair != v->root_u;
+	v->user_ready = v->root_u && note_of(v->root_k)->pair == v->root_u;
 	lock_release(&vm.lock);
 	return e;
 }
@@ -198,7 +198,7 @@ int64_t root_user_set(struct vcpu *v, uint64_t u)
 	uint64_t unused = e ? u : v->root_u;
 	if (!e)
 		v->root_u = u;
-	v->pair_stale = note_of(v->root_k)->pair != v->root_u;
+	v->user_ready = v->root_u && note_of(v->root_k)->pair == v->root_u;
 	if (unused)
 		table_unref(unused);
 	lock_release(&vm.lock);
@@ -228,7 +228,7 @@ int64_t roots_pair(struct vcpu *v)
 	lock_release(&vm.lock);
 	if (!status)
 		status = exo_context_ctl(0, EXO_CTX_ROOTS, v->root_k, 0, 0).status;
-	v->pair_stale = status;
+	v->user_ready = !status;
 	return status ? -XEN_EINVAL : 0;
 }
 

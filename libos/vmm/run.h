@@ -9,6 +9,7 @@
 #ifndef VMM_RUN_H
 #define VMM_RUN_H
 
+#include "libos/vmm/entry.h"
 #include "libos/vmm/vmm.h"
 
 #define VECTOR_DB	1
@@ -35,11 +36,18 @@ struct gate {
 };
 
 enum stat {
-	STAT_SYSCALL, STAT_FAULT, STAT_EXCEPTION, STAT_CALLBACK, STAT_HYPERCALL, STAT_IRET_USER,
+	STAT_SYSCALL, STAT_IRET_USER, STAT_FAULT, STAT_EXCEPTION, STAT_CALLBACK, STAT_HYPERCALL,
 	STAT_IRET_KERNEL, STAT_STORE, STAT_PRIVILEGED, STAT_CPUID, STAT_EVENT, STAT_BLOCK, STATS
 };
 
 struct vcpu {
+	/* entry.S */
+	volatile struct xen_vcpu_info *info;	/* as the monitor sees it, in all its roots */
+	uint64_t kernel_sp;		/* stack for entries from guest user */
+	uint64_t syscall_short;		/* the syscall callback, if it masks events; else 0 */
+	uint64_t user_ready;		/* root_u is the pair of root_k in the kernel: it may be loaded */
+	uint64_t count[STATS];
+
 	unsigned number;
 	bool made;			/* the guest has initialised it */
 	bool started;			/* its context has been let run */
@@ -48,11 +56,8 @@ struct vcpu {
 	uint64_t context, event;	/* capabilities; `event` carries VCPU_KICK */
 	uint64_t control_pfn;
 	struct upcall_base *base;
-	volatile struct xen_vcpu_info *info;	/* as the monitor sees it, in all its roots */
 	bool info_moved;
 	uint64_t root_k, root_u;	/* mfns; root_u 0: none */
-	bool pair_stale;		/* root_u is perhaps not the pair of root_k in the kernel */
-	uint64_t kernel_sp;		/* stack for entries from guest user */
 	struct gate *trap;		/* VECTORS of them, a page */
 	struct gate event_gate, failsafe_gate, syscall_gate;
 	uint16_t virq_port[XEN_VIRQS];	/* 0 = not bound */
@@ -67,7 +72,7 @@ struct vcpu {
 	uint64_t *scratch;
 	struct upcall_regs start;	/* of one that is not up yet */
 	uint64_t start_fs, start_gs, start_gs_user;
-	uint64_t count[STATS], calls[XEN_CALLS];
+	uint64_t calls[XEN_CALLS];
 };
 
 #define VCPU_KICK	(1ul << 16)
@@ -207,10 +212,11 @@ int64_t gdt_set(struct vcpu *v, const uint64_t *frames, unsigned entries);
 /* ---- entry.S ------------------------------------------------------------------------------------------ */
 
 extern char vmm_enter_exception[], vmm_enter_syscall[], vmm_enter_event[];
-extern char vmm_resume_lo[], vmm_resume_hi[];
-extern char guest_copy_insn[], guest_copy_fault[];
+extern char vmm_resume_lo[], vmm_resume_hi[], vmm_restart[], vmm_iret_refused[];
+struct fixup { uint64_t from, to, fix; };
+extern const struct fixup vmm_fixups[], vmm_fixups_end[];
 extern char __text_lo[], __text_hi[];
-uint64_t guest_copy(void *to, const void *from, size_t n);	/* bytes not copied */
+uint64_t guest_copy(void *to, const void *from, size_t n);	/* 1: a fault */
 _Noreturn void vmm_leave(struct upcall_regs *r);
 _Noreturn void vcpu_begin(struct vcpu *v);
 void vcpu_on_exception(struct upcall_regs *r);

@@ -116,6 +116,7 @@ static void gates_load(struct vcpu *v, const struct xen_vcpu_context *c)
 	v->event_gate = (struct gate){ c->event_callback, 0, true };
 	v->failsafe_gate = (struct gate){ c->failsafe_callback, 0, c->flags & XEN_CONTEXT_FAILSAFE_MASKS };
 	v->syscall_gate = (struct gate){ c->syscall_callback, 0, c->flags & XEN_CONTEXT_SYSCALL_MASKS };
+	v->syscall_short = v->syscall_gate.masks ? c->syscall_callback : 0;
 }
 
 static void registers_load(struct upcall_regs *r, const struct xen_user_regs *u)

@@ -5,7 +5,19 @@
  */
 #include "libos/vmm/run.h"
 
-_Static_assert(EXO_CALL_RESUME == 21 && EXO_INFO_FROM_U == 0x10000, "entry.S");
+_Static_assert(EXO_CALL_RESUME == CALL_RESUME && EXO_INFO_FROM_U == FROM_U && XEN_IRET == 23 &&
+	XEN_SEL_CS64 == 0xe033 && XEN_SEL_SS == 0xe02b, "entry.h");
+#define AT(type, field, value) _Static_assert(offsetof(struct type, field) == (value), "entry.h")
+AT(upcall_base, self, UPCALL_SELF);
+AT(vcpu, info, VCPU_INFO);
+AT(vcpu, kernel_sp, VCPU_KERNEL_SP);
+AT(vcpu, syscall_short, VCPU_SYSCALL);
+AT(vcpu, user_ready, VCPU_USER_READY);
+AT(vcpu, count[STAT_SYSCALL], VCPU_COUNT);
+AT(vcpu, count[STAT_IRET_USER], VCPU_COUNT + 8);
+AT(xen_bounce, ss, 48);
+AT(xen_iret, flags, 24);
+AT(exo_resume, root, 24);
 
 #define STACK_PAGES	(UPCALL_STACK_SIZE / EXO_PAGE_SIZE)
 #define RFLAGS_START	(RFLAGS_IF | 2)
@@ -41,15 +53,28 @@ static bool in_monitor(const struct upcall_regs *r)
 	return !from_user(r) && r->up.rip >= (uint64_t)__text_lo && r->up.rip < (uint64_t)__text_hi;
 }
 
-/* Only the copying of guest memory may fault. */
+/* The kernel refused the state that iret_short passed on, whose frame RSP points at. */
+static void iret_refused(struct upcall_regs *r)
+{
+	uint64_t status = r->rax;
+	hypercall_iret(vcpu_of(r), r);
+	vcpu_resume_failed(r, status);
+}
+
+/* Only accesses to guest memory may fault. */
 static void monitor_fault(struct upcall_regs *r)
 {
 	char registers[512];
-	r->mask = 1;
-	if (r->up.rip == (uint64_t)guest_copy_insn) {
-		r->up.rip = (uint64_t)guest_copy_fault;
+	if (r->up.rip == (uint64_t)vmm_iret_refused) {
+		iret_refused(r);
 		return;
 	}
+	r->mask = 1;
+	for (const struct fixup *f = vmm_fixups; f < vmm_fixups_end; f++)
+		if (r->up.rip >= f->from && r->up.rip < f->to) {
+			r->up.rip = f->fix;
+			return;
+		}
 	registers_format(registers, sizeof registers, r);
 	vm_end(VM_END_BUG, "the monitor failed: vCPU %u: %s", vcpu_of(r)->number, registers);
 }
@@ -110,7 +135,7 @@ void vcpu_exit(struct vcpu *v, struct upcall_regs *r)
 		stat_count(v, STAT_CALLBACK);
 		bounce(v, r, &v->event_gate);
 	}
-	if (from_user(r) && v->pair_stale && roots_pair(v))
+	if (from_user(r) && !v->user_ready && roots_pair(v))
 		vcpu_crash(r, "its user root cannot be used with its kernel root");
 }
 
@@ -160,7 +185,8 @@ static void control_fill(struct vcpu *v, struct exo_control *c, void *stack)
 	v->base = upcall_base_of(stack);
 	c->mask = 1;
 	c->resume_lo = (uint64_t)vmm_resume_lo;
-	c->resume_hi = c->restart = (uint64_t)vmm_resume_hi;
+	c->resume_hi = (uint64_t)vmm_resume_hi;
+	c->restart = (uint64_t)vmm_restart;
 	c->mask_on = 1ul << EXO_UP_EXCEPTION | 1ul << EXO_UP_SYSCALL;
 	c->entry[EXO_UP_EXCEPTION] = (uint64_t)vmm_enter_exception;
 	c->entry[EXO_UP_SYSCALL] = (uint64_t)vmm_enter_syscall;
@@ -204,7 +230,7 @@ void vcpu_start(struct vcpu *v)
 {
 	uint64_t status = exo_context_ctl(v->context, EXO_CTX_ROOTS, v->root_k, 0, 0).status;
 	v->started = v->up = true;
-	v->pair_stale = true;
+	v->user_ready = false;
 	if (!status)
 		status = exo_context_ctl(v->context, EXO_CTX_START, (uint64_t)vcpu_begin,
 			(uint64_t)upcall_top(v->base) - 8, (uint64_t)v).status;
