@@ -288,7 +288,8 @@ static void session_wait(uint64_t domain)
 		upcall_mask(upcall_first);
 	}
 	upcall_unmask(upcall_first);
-	log_line("init: the session has ended");
+	bool failed = info.reason != EXO_DEAD_EXIT || info.status == DOMAIN_FAILED;
+	log_line("init: the session has %s", failed ? "failed" : "ended");
 	death_report(domain, &session_elf, to_log, NULL);
 }
 

@@ -10,6 +10,7 @@
 #define NS		1000000000ul
 #define WINDOW_NS	2000000ul	/* of one measurement */
 #define ROUNDS		3u		/* the median counts */
+#define TSC_MIN		50000000ul	/* Hz */
 #define SHIFT		32u
 #define MSR_DEADLINE	0x6e0u
 
@@ -74,8 +75,9 @@ void clock_init(void)
 	uint64_t tsc_hz, apic_hz, seconds = rtc_read();
 	bool by_hpet = acpi.hpet && hpet_start(device_map(acpi.hpet, PAGE));
 	measure(by_hpet, &tsc_hz, &apic_hz);
-	if (!tsc_hz || !apic_hz)
-		panic("no clock: the %s does not count", tsc_hz ? "APIC timer" : "TSC");
+	if (tsc_hz < TSC_MIN || !apic_hz)	/* so slow: what it was measured by does not wait */
+		panic("no clock: %s", apic_hz ? by_hpet ? "TSC or HPET do not count" :
+			"TSC or PIT do not count" : "the APIC timer does not count");
 	tsc_base = rdtsc();
 	mult = ratio(NS, tsc_hz);
 	inverse = ratio(tsc_hz, NS);

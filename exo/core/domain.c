@@ -55,6 +55,8 @@ void domain_signal_watch(struct domain *d)
 
 	if (s->type == EXO_T_EVENT)
 		context_signal(context_at(s->aux), d->watch_bits);
+	if (!d->parent && (d->state == EXO_DS_EXITED || d->state == EXO_DS_KILLED))
+		panic("the first domain has ended");	/* nobody is left who could do anything */
 }
 
 void domain_signal(struct domain *d, uint64_t bits)

@@ -69,7 +69,10 @@ void death_text(const struct exo_domain_info *i, char *text, size_t size)
 		snprintf(text, size, "not ended");
 		return;
 	case EXO_DEAD_EXIT:
-		snprintf(text, size, "exited with status %lu", i->status);
+		if (i->status == DOMAIN_FAILED)
+			snprintf(text, size, "failed");
+		else
+			snprintf(text, size, "exited with status %lu", i->status);
 		return;
 	case EXO_DEAD_EXCEPTION:
 		if (v == 14)

@@ -89,5 +89,5 @@ _Noreturn void domain_fail(const char *format, ...)
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	log_line("%s", text);
-	domain_exit(125);
+	domain_exit(DOMAIN_FAILED);
 }

@@ -51,7 +51,9 @@ int start_option(const struct exo_start *s, const char *name, char *value, size_
 
 /* Ends the domain: all contexts stop, watchers are told. */
 _Noreturn void domain_exit(uint64_t status);
-/* Ends the domain after a message to the kernel's log (where CAP_MACHINE is held); status 125. */
+/* Ends the domain after a message to the kernel's log (where CAP_MACHINE is held).  No program's own
+ * status is that large; where only a byte is shown it is 125. */
+#define DOMAIN_FAILED	(256 + 125)
 _Noreturn void domain_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -132,6 +132,8 @@ static bool unpack(const char *name)
 		if (status)
 			posix_panic("module %s: %s", name, exo_status_text(status));
 		long error = cpio_unpack((void *)at, m->size);
+		if (error == -ENOSPC || error == -ENOMEM)
+			posix_panic("too little memory for the files of module %s", name);
 		if (error)
 			posix_panic("module %s is not a good archive (error %ld)", name, -error);
 		pt_unmap(start_page->root, at, pages);

@@ -18,3 +18,10 @@ $(FAKE_DIR)/fake.elf: tests/harness/fake.c tests/harness/start.S tests/harness/f
 $(FAKE_DIR)/fake.iso: $(FAKE_DIR)/fake.elf tools/mkiso
 	$(call say,ISO)
 	$(Q)tools/mkiso $@ $<
+
+# A program that overwrites the POSIX libOS under it
+GUEST_TESTS += $(FAKE_DIR)/smash
+$(FAKE_DIR)/smash: tests/harness/smash.c
+	$(call say,MUSL)
+	@mkdir -p $(@D)
+	$(Q)$(MUSL_CC) $(MUSL_CFLAGS) -static -o $@ $<

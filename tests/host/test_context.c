@@ -781,6 +781,14 @@ TEST(machine_calls)
 	kernel_unlock();
 }
 
+static void first_ends(void) { call(EXO_CALL_DOMAIN_CTL, 0, EXO_DOM_EXIT, 1, 0, 0, 0); }
+
+TEST(the_first_domain_stays)
+{
+	CHECK(model_panics(first_ends), "its end is a panic");
+	kernel_unlock();
+}
+
 TEST(bad_call_numbers)
 {
 	CHECK(call(EXO_CALL_COUNT, 0, 0, 0, 0, 0, 0).status == EXO_CALL, "no such call");

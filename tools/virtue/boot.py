@@ -12,6 +12,7 @@ import os
 from . import payload
 
 OVMF = "/usr/share/OVMF"
+DIRECT_END = 0x1a00000  # direct.elf lies below (tools/boot/build.mk); QEMU puts the files behind it
 
 
 class BootError(Exception):
@@ -61,6 +62,15 @@ def _boot_files(options):
         raise BootError(f"--boot direct: {error}") from None
 
 
+def _check_fits(options, files):
+    """QEMU itself doesn't mind loading files to where there is no memory."""
+    need = DIRECT_END + sum(os.path.getsize(file) + 4096 for file in files)
+    have = int(options.mem[:-1]) << (30 if options.mem.endswith("G") else 20)
+    if have < need:
+        raise BootError(f"--mem {options.mem} is too little: --boot direct needs {need >> 20}M and "
+                        "what the machine itself uses")
+
+
 def _direct(options, folder):
     """QEMU takes file names apart at blanks and commas, so it sees them by plain links."""
     files = _boot_files(options) + [("overlay", payload.write_overlay(options, folder))]
@@ -72,6 +82,7 @@ def _direct(options, folder):
         if not os.path.isfile(file):
             raise BootError(f"--boot direct: there is no {file}: build it with `make`")
         os.symlink(os.path.abspath(file), os.path.join(names, name))
+    _check_fits(options, [file for _, file in files])
     descriptor = os.open(names, os.O_PATH)
     seen = f"/proc/self/fd/{descriptor}"
     modules = ",".join(f"{seen}/{name} {name}" for name, _ in files)

@@ -22,9 +22,9 @@ def judge(machine, client, loop, options):
 
 def _stopped_by_us(_, client, loop, options):
     if loop.stopped == "timeout":
-        return HANG, f"hang: no end within {options.timeout} s ({options.log})"
+        return HANG, f"hang: no end within {options.timeout} s{_halted(options)} ({options.log})"
     if loop.stopped == "stuck":
-        return HANG, f"hang: no power-off after the command's end ({options.log})"
+        return HANG, f"hang: no power-off after the command's end{_halted(options)} ({options.log})"
     if loop.stopped == "signal":
         return 128 + loop.signal, f"ended by signal {loop.signal}"
     if loop.stopped == "frame":
@@ -41,15 +41,34 @@ def _panic(machine, _client, _loop, options):
 
 
 def _panic_message(log):
-    """The kernel's own line of the panic."""
+    """The kernel's own line of the panic, and what led to it."""
+    text = _end_of(log)
+    lines = re.findall(r"\bpanic(?: on CPU \d+)?:[^\r\n]*", text, re.IGNORECASE)
+    message = lines[-1] if lines else "panic"
+    return message + _last_words(text) if "first domain" in message else message
+
+
+def _halted(options):
+    """Why the machine stopped, if it has said so: it may be one that cannot be switched off."""
+    lines = re.findall(r"^\w+: (this (?:CPU|machine) has no[^\r\n]*)", _end_of(options.log),
+                       re.MULTILINE)
+    return f": {lines[-1]}" if lines else ""
+
+
+def _end_of(log):
     try:
         with open(log, "rb") as file:
             file.seek(max(0, os.path.getsize(log) - 65536))
-            text = file.read().decode("utf-8", "replace")
+            return file.read().decode("utf-8", "replace")
     except OSError:
-        return "panic"
-    lines = re.findall(r"\bpanic:[^\r\n]*", text, re.IGNORECASE)
-    return lines[-1] if lines else "panic"
+        return ""
+
+
+def _last_words(text):
+    """What the session or the first domain wrote last into the log, of its own end apart."""
+    lines = re.findall(r"^((?:init|posix): [^\r\n]*)", text, re.MULTILINE)
+    lines = [line for line in lines if not line.startswith("init: the session has ")]
+    return f": {lines[-1]}" if lines else ""
 
 
 def _reset(machine, _client, _loop, options):
@@ -67,6 +86,9 @@ def _qemu_failed(machine, _client, _loop, _options):
 def _power_off(machine, client, _loop, options):
     if machine.reason != "guest-shutdown" or machine.status != 0:
         return None
+    text = _end_of(options.log)
+    if "init: the session has failed" in text:
+        return NO_VERDICT, f"no verdict: the session failed{_last_words(text)} ({options.log})"
     if options.command is None:
         return 0, None
     if client.status is None:
