@@ -75,12 +75,19 @@ $(KTEST): $(KTEST_MAIN) $(BARE_CRT) $(LIBCOMMON) $(APP_LD)
 
 # Programs for the cases of domains started from the shell; a folder for ./virtue run --add.
 DOMAIN_CASES := $(BUILD)/tests/domain
-GUEST_TESTS += $(DOMAIN_CASES)/bin/filer $(DOMAIN_CASES)/cases
+GUEST_TESTS += $(DOMAIN_CASES)/bin/filer $(DOMAIN_CASES)/bin/blocks $(DOMAIN_CASES)/cases $(DOMAIN_CASES).img
 
-$(DOMAIN_CASES)/bin/filer: $(call uobj,tests/domain/filer.c) $(BARE_CRT) $(LIBCOMMON) $(APP_LD)
+# A disk of zeroes for a suite; its first blocks stay zeroes, so that init gives it away each time.
+$(BUILD)/tests/%.img:
+	@mkdir -p $(@D)
+	$(Q)truncate -s 16M $@
+
+$(DOMAIN_CASES)/bin/filer $(DOMAIN_CASES)/bin/blocks: $(DOMAIN_CASES)/bin/%: \
+		$(BUILD)/u/tests/domain/%.o $(BARE_CRT) $(LIBCOMMON) $(APP_LD)
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(call link_app,0x400000)
+
 
 $(DOMAIN_CASES)/cases: tests/domain/cases
 	@mkdir -p $(@D)

@@ -1,4 +1,4 @@
-/* domain [--mem SIZE] [--slices N] -- PROGRAM ARGUMENTS...
+/* domain [--mem SIZE] [--slices N] [--disk N[:FIRST+SIZE]] -- PROGRAM ARGUMENTS...
  *
  * Starts a program of another libOS in a domain of its own and is its proxy: joins it to this
  * process's standard streams, passes signals and window size on, serves its file requests with this
@@ -23,6 +23,7 @@
 #include "libos/common/proxy.h"
 
 #define FILES_MAX	64
+#define BLOCK		4096u	/* of extents */
 #define IMPATIENT	2	/* seconds: a second Ctrl-C within them destroys the domain */
 
 static int device = -1;
@@ -277,11 +278,11 @@ static size_t add_strings(char *to, size_t at, char **strings, uint32_t *count)
 	return at;
 }
 
-static void start(char **argv, uint64_t memory, unsigned slices)
+static void start(char **argv, struct domain_start s)
 {
 	static char strings[PROXY_ARGS_SIZE];
-	struct domain_start s = { .image = image_open(argv[0]), .memory = memory, .slices = slices };
 	struct winsize w;
+	s.image = image_open(argv[0]);
 	if (s.image < 0) {
 		fprintf(stderr, "domain: %s: %s\n", argv[0], strerror(errno));
 		exit(127);
@@ -309,28 +310,54 @@ static void start(char **argv, uint64_t memory, unsigned slices)
 
 static void usage(void)
 {
-	fputs("usage: domain [--mem SIZE[K|M|G]] [--slices N] -- PROGRAM [ARGUMENT...]\n", stderr);
+	fputs("usage: domain [--mem SIZE] [--slices N] [--disk N[:FIRST+SIZE]] -- PROGRAM [ARGUMENT...]\n"
+		"sizes are bytes, or end with K, M or G; --disk gives it a part of the session's disk N\n", stderr);
 	exit(2);
+}
+
+/* Up to the character `end`, behind which *text is then. */
+static uint64_t size_parse_to(const char **text, char end)
+{
+	char *stop;
+	uint64_t n = strtoull(*text, &stop, 10);
+	if (stop == *text)
+		usage();
+	switch (*stop) {
+	case 'G': n <<= 10;	/* fall through */
+	case 'M': n <<= 10;	/* fall through */
+	case 'K': n <<= 10; stop++;
+	}
+	if (*stop != end)
+		usage();
+	*text = stop + (end != 0);
+	return n;
 }
 
 static uint64_t size_parse(const char *text)
 {
-	char *end;
-	uint64_t n = strtoull(text, &end, 10);
-	switch (*end) {
-	case 'G': n <<= 10;	/* fall through */
-	case 'M': n <<= 10;	/* fall through */
-	case 'K': n <<= 10; end++;
-	}
-	if (end == text || *end || !n)
+	uint64_t n = size_parse_to(&text, 0);
+	if (!n)
 		usage();
 	return n;
 }
 
+/* N[:FIRST+SIZE] */
+static void disk_parse(const char *text, struct domain_start *s)
+{
+	if (!strchr(text, ':')) {
+		s->disk = size_parse_to(&text, 0) + 1;
+		return;
+	}
+	s->disk = size_parse_to(&text, ':') + 1;
+	s->disk_first = size_parse_to(&text, '+') / BLOCK;
+	s->disk_count = size_parse(text) / BLOCK;
+	if (!s->disk_count)
+		usage();
+}
+
 int main(int argc, char **argv)
 {
-	uint64_t memory = 0;
-	unsigned slices = 0;
+	struct domain_start s = { 0 };
 	sigset_t while_waiting;
 	int i = 1;
 	for (; i < argc && argv[i][0] == '-'; i += 2) {
@@ -341,9 +368,11 @@ int main(int argc, char **argv)
 		if (i + 1 == argc)
 			usage();
 		if (!strcmp(argv[i], "--mem"))
-			memory = size_parse(argv[i + 1]);
+			s.memory = size_parse(argv[i + 1]);
 		else if (!strcmp(argv[i], "--slices"))
-			slices = size_parse(argv[i + 1]);
+			s.slices = size_parse(argv[i + 1]);
+		else if (!strcmp(argv[i], "--disk"))
+			disk_parse(argv[i + 1], &s);
 		else
 			usage();
 	}
@@ -351,6 +380,6 @@ int main(int argc, char **argv)
 		usage();
 	memset(files, -1, sizeof files);
 	signals_take(&while_waiting);
-	start(argv + i, memory, slices);
+	start(argv + i, s);
 	serve_forever(&while_waiting);
 }

@@ -25,6 +25,8 @@ struct domain_start {
 	uint64_t strings;		/* address of argc + envc zero-terminated strings */
 	uint32_t strings_size, argc, envc;
 	uint16_t rows, columns;		/* of the terminal, 0 = none */
+	uint64_t disk;			/* n: an extent of the session's disk n - 1, as its disk0; 0: none */
+	uint64_t disk_first, disk_count;	/* blocks of 4 KiB; count 0: to its end */
 	char error[128];		/* out: what was wrong */
 };
 #define DOMAIN_MEMORY	(16ul << 20)

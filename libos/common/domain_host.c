@@ -100,12 +100,25 @@ static void memory_put(struct domain_host *d, uint64_t returned)
 		frame_free_run(d->frames, PROXY_FRAMES);
 }
 
-static bool build(struct domain_host *d, struct spawn *s)
+/* The extent that it asks for; false: there is no such one. */
+static bool extent_get(const struct domain_start *q, struct spawn_cap *cap)
+{
+	struct exo_extent_info info;
+	uint64_t extent = q->disk <= EXO_START_CAPS ? start_cap_at(start_page, CAP_DISK, q->disk - 1) : 0;
+	if (!extent || exo_extent_info(extent, &info).status || q->disk_first >= info.count ||
+	    q->disk_count > info.count - q->disk_first)
+		return false;
+	*cap = (struct spawn_cap){ CAP_DISK "0", extent, EXO_R_GRANT | EXO_R_READ | EXO_R_WRITE,
+		info.base + q->disk_first, q->disk_count ? q->disk_count : info.count - q->disk_first };
+	return true;
+}
+
+static bool build(struct domain_host *d, struct spawn *s, const struct domain_start *q)
 {
 	const uint64_t rights = EXO_R_READ | EXO_R_WRITE;
 	struct exo_result loan = exo_frame_lend(0, EXO_SLOT_ANY, d->frames, PROXY_FRAMES,
 		rights | EXO_R_GRANT);
-	struct spawn_cap caps[3] = {
+	struct spawn_cap caps[4] = {
 		{ CAP_PROXY, loan.value, rights, 0, 0 },
 		{ CAP_PROXY_EVENT, d->config->event, EXO_R_SIGNAL, d->config->event_bits, 0 },
 		{ CAP_CLOCK, start_cap(start_page, CAP_CLOCK), EXO_R_READ, 0, 0 },
@@ -117,6 +130,8 @@ static bool build(struct domain_host *d, struct spawn *s)
 		return false;
 	}
 	d->loan = loan.value;
+	if (q->disk)
+		s->cap_count += extent_get(q, &caps[3]);
 	while (s->quota_extents < DOMAIN_EXTENTS && d->quota[s->quota_extents].count)
 		s->quota_extents++;
 	if (!spawn_create(s))
@@ -149,7 +164,9 @@ static int start_checked(struct domain_host *d, struct domain_start *q, const ch
 			q->strings_size, notify, d))
 		return refuse(q, EINVAL, "too many arguments", 0);
 	proxy_host_window(&d->proxy, q->rows, q->columns);
-	if (!build(d, &s))
+	if (q->disk && !extent_get(q, &(struct spawn_cap){ 0 }))
+		return refuse(q, EINVAL, "the session has no such disk, or not so many blocks", 0);
+	if (!build(d, &s, q))
 		return refuse(q, ENOMEM, s.error, s.status);
 	uint64_t status = launch(d, &s, q->slices);
 	return status ? refuse(q, ENOMEM, "it cannot start", status) : 0;

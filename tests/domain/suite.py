@@ -1,3 +1,4 @@
 """Programs in domains of their own, started from the shell through the proxy protocol."""
 
-suite("domain", shell(". /cases", "--add", f"{BUILD}/tests/domain"), seconds=120)
+suite("domain", shell(". /cases", "--add", f"{BUILD}/tests/domain", "--disk",
+                      f"{BUILD}/tests/domain.img"), seconds=120)

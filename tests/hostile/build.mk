@@ -1,12 +1,7 @@
 # The hostile libOS matrix: tester and hostile programs in one image (session module `hostile`).
 
 HOSTILE_OBJS := $(call uobj,$(wildcard tests/hostile/*.c) tests/hostile/stubs.S tests/guest/report.c tests/guest/part.c)
-GUEST_TESTS += $(BUILD)/tests/hostile $(BUILD)/tests/hostile.img
-
-# A disk for the rows that attack it; its first blocks stay zeroes, so that init gives it away.
-$(BUILD)/tests/hostile.img:
-	@mkdir -p $(@D)
-	$(Q)truncate -s 16M $@
+GUEST_TESTS += $(BUILD)/tests/hostile $(patsubst %,$(BUILD)/tests/hostile-%.img,1 2 fuzz)
 
 $(BUILD)/tests/hostile: $(HOSTILE_OBJS) $(BARE_CRT) $(LIBCOMMON) $(APP_LD)
 	$(call say,LD)
