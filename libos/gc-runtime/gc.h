@@ -125,6 +125,10 @@ static inline void gc_safepoint(void)
 		gc_safepoint_slow();
 }
 
+/* Where a program begins, on Virtue and on Linux: argument i, 0 is its name.  The result is its exit
+ * status. */
+int gc_main(unsigned argc, const char *(*arg)(unsigned i));
+
 /* ---- what happened ---------------------------------------------------------------------------- */
 
 #define GC_PAUSES	65536u

@@ -9,7 +9,7 @@
  * plays the part of the kernel, for tests.
  */
 #define _GNU_SOURCE
-#include "libos/gc-runtime/mmu.h"
+#include "libos/gc-runtime/mmu_check.h"
 #include "libos/gc-runtime/mmu_linux.h"
 #include "libos/gc-runtime/port.h"
 #include <errno.h>
@@ -129,42 +129,9 @@ static void restrict_to(uint32_t page, uint32_t n)
 
 /* ---- batches ------------------------------------------------------------------------------- */
 
-static bool all(uint32_t page, uint32_t n, bool mapped)
+bool mmu_frame_taken(uint64_t frame)
 {
-	if (n > mmu.pages || page > mmu.pages - n)
-		return false;
-	for (uint32_t i = 0; i < n; i++)
-		if (!(lx.pte[page + i] & MMU_P) == mapped)
-			return false;
-	return true;
-}
-
-static int check(const struct mmu_op *o, uint64_t *need)
-{
-	bool ok;
-	switch (o->op) {
-	case MMU_MAP:
-		ok = all(o->page, o->n, false);
-		*need += o->n;
-		break;
-	case MMU_MAP_FRAME:
-		ok = o->n == 1 && all(o->page, 1, false) && o->arg && o->arg <= lx.frames &&
-			!bit_test(lx.free, o->arg - 1);
-		break;
-	case MMU_UNMAP:
-	case MMU_DETACH:
-	case MMU_PROTECT:
-		ok = all(o->page, o->n, true);
-		break;
-	case MMU_MOVE:
-	case MMU_ALIAS:
-	case MMU_SWAP:
-		ok = all(o->page, o->n, true) && o->arg < mmu.pages && all(o->arg, o->n, o->op == MMU_SWAP);
-		break;
-	default:
-		ok = false;
-	}
-	return ok ? 0 : -EINVAL;
+	return frame && frame <= lx.frames && !bit_test(lx.free, frame - 1);
 }
 
 static void map_new(const struct mmu_op *o)
@@ -224,16 +191,11 @@ static void carry_out(const struct mmu_op *o)
 
 int mmu_batch(const struct mmu_op *op, unsigned n)
 {
-	uint64_t need = 0;
-	for (unsigned i = 0; i < n; i++)
-		if (check(&op[i], &need))
-			return -EINVAL;
-	if (need > lx.left)
-		return -ENOMEM;
-	for (unsigned i = 0; i < n; i++)
+	int error = mmu_check(op, n);
+	for (unsigned i = 0; i < n && !error; i++)
 		if (op[i].n)
 			carry_out(&op[i]);
-	return 0;
+	return error;
 }
 
 uint32_t mmu_harvest(uint32_t page, uint32_t n, uint32_t which, uint64_t *a, uint64_t *d)

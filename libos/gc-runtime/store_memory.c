@@ -1,9 +1,15 @@
-/* A store in memory outside the pool: for tests, and where there is no disk.  See store.h. */
+/* A store in memory outside the pool: for tests, and where there is no disk.  It grows as it is
+ * written.  See store.h.
+ */
 #include "libos/gc-runtime/store.h"
 #include "libos/gc-runtime/mmu.h"
 #include "libos/gc-runtime/port.h"
 
-static uint8_t *pages;
+#define CHUNK	256u			/* pages */
+#define CHUNKS	2048u
+#define ENOMEM	12
+
+static uint8_t *chunk[CHUNKS];
 
 /* `where`: how many MiB, else as much as is wanted. */
 static int memory_open(const char *where, uint32_t *slots)
@@ -11,16 +17,26 @@ static int memory_open(const char *where, uint32_t *slots)
 	uint64_t mib;
 	if (*where && text_number(where, &mib) && mib << 8 < *slots)
 		*slots = mib << 8;
-	pages = port_memory((uint64_t)*slots * MMU_PAGE);
-	return pages ? 0 : -12;
+	return 0;
 }
 
-static uint8_t *place(uint32_t slot) { return pages + (uint64_t)(slot - 1) * MMU_PAGE; }
+/* NULL: no memory is left for it. */
+static uint8_t *place(uint32_t slot)
+{
+	uint8_t **c = &chunk[(slot - 1) / CHUNK];
+	if (!*c)
+		*c = port_memory(CHUNK * MMU_PAGE);
+	return *c ? *c + (uint64_t)((slot - 1) % CHUNK) * MMU_PAGE : NULL;
+}
 
 static int memory_write(const struct gc_io *io, unsigned n)
 {
-	for (unsigned i = 0; i < n; i++)
-		memcpy(place(io[i].slot), mmu_window(io[i].frame), MMU_PAGE);
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t *to = place(io[i].slot);
+		if (!to)
+			return -ENOMEM;
+		memcpy(to, mmu_window(io[i].frame), MMU_PAGE);
+	}
 	return 0;
 }
 

@@ -2,11 +2,10 @@
  *
  *	gclab --collector X --pager Y --mem 96M --bench trees [--csv FILE] [--opt] [--verify]
  *
- * The same program on Virtue, in a domain of its own, and on Linux.  Left to port_*.c: where
- * arguments and output come from; to docs/gc.md: what the figures mean.
+ * The same program on Virtue, in a domain of its own, and on Linux.  Left to docs/gc.md: what the
+ * figures mean.
  */
 #include "libos/gc-runtime/lab/lab.h"
-#include "libos/gc-runtime/lab/main.h"
 #include "libos/gc-runtime/mmu.h"
 #include "libos/gc-runtime/port.h"
 #include "libos/gc-runtime/trace.h"
@@ -244,7 +243,7 @@ static void write_csv(uint64_t answer, uint64_t ns)
 	port_close(file);
 }
 
-int lab_main(unsigned argc, const char *(*arg)(unsigned i))
+int gc_main(unsigned argc, const char *(*arg)(unsigned i))
 {
 	if (!options(argc, arg))
 		return 0;

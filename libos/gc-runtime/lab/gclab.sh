@@ -1,0 +1,24 @@
+#!/bin/sh
+# gclab in a domain of its own. Its quota: --mem, what a store in memory may take, and a few MiB for its
+# program, page tables and stack. Without --mem, half of what the session has.
+mem= store=0
+next=
+for word; do
+	case $next in
+	mem) mem=$word ;;
+	store) case $word in memory:*) store=${word#memory:} ;; file*) store=0 ;; esac ;;
+	esac
+	case $word in
+	--mem) next=mem ;;
+	--store) next=store ;;
+	*) next= ;;
+	esac
+done
+case $mem in
+*G) mem=$((${mem%G} << 10)) ;;
+*M) mem=${mem%M} ;;
+*K) mem=$(((${mem%K} + 1023) >> 10)) ;;
+'') mem=$(awk '/^MemFree/ { print int($2 / 2048) }' /proc/meminfo) ;;
+*) mem=$(((mem + 1048575) >> 20)) ;;
+esac
+exec domain --mem "$((mem + mem / 64 + store + 8))M" -- /lib/gclab "$@"

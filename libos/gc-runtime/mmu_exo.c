@@ -1,0 +1,359 @@
+/* The MMU interface on the exokernel: the domain's own page tables, frames and upcalls.
+ *
+ * The tables of the region are mapped read-only, one after the other, so that mmu.pte is the
+ * hardware's entries themselves.  They are written by pt_write in batches; pt_clean reads and clears
+ * bits; a page fault is an upcall, and the way back is an iretq, without the kernel.
+ *
+ * Left to libos/common: where frames come from, and the physmap that is mmu_window.
+ */
+#include "libos/gc-runtime/mmu_check.h"
+#include "libos/gc-runtime/port.h"
+#include "libos/common/common.h"
+
+#define BASE		0x200000000000ul
+#define TABLES		(BASE + (1ul << 38))	/* where the region's tables are shown */
+#define TABLES_MAX	4096u
+#define PER_TABLE	512u
+#define FRAMES_LEFT	256u			/* kept out of the pool: page tables, stores' beginnings */
+#define ENOMEM		12
+#define EINVAL		22
+#define PAGE_FAULT	14
+#define ERROR_P		1u
+#define ERROR_W		2u
+
+_Static_assert(MMU_P == EXO_PTE_P && MMU_W == EXO_PTE_W && MMU_A == EXO_PTE_A && MMU_D == EXO_PTE_D &&
+	MMU_FRAME == EXO_PTE_FRAME, "entries are shown as they are");
+
+struct mmu mmu;
+static struct {
+	uint64_t table[TABLES_MAX];	/* physical addresses; 0: none yet */
+	uint64_t left, total;
+	struct pt_batch batch;
+	bool flush;			/* the batch removes or restricts */
+	bool (*fault)(const struct mmu_fault *f);
+	bool inside;
+	void (*revoke)(uint64_t frames, uint64_t deadline);
+	volatile struct exo_domain_page *page;
+	uint64_t want;			/* frames asked back, not given yet */
+	uint64_t repo_seen;
+	uint32_t victim[MMU_VICTIMS], victim_pfn[MMU_VICTIMS], victims;
+	uint32_t given[MMU_VICTIMS], givens;	/* frames out of the pool, for the kernel to take */
+	struct { uint32_t first, end; } discardable;
+} ex;
+
+static void must(uint64_t status, const char *what)
+{
+	if (status)
+		port_fail("mmu: %s: %s\n", what, exo_status_text(status));
+}
+
+/* ---- frames ------------------------------------------------------------------------------- */
+
+uint64_t mmu_frames_free(void) { return ex.left; }
+uint64_t mmu_frames_total(void) { return ex.total; }
+bool mmu_frame_taken(uint64_t frame) { return frame != 0; }	/* of others: the kernel refuses */
+
+uint64_t mmu_frame_take(void)
+{
+	uint64_t frame = ex.left ? frame_alloc() : 0;
+	ex.left -= frame != 0;
+	return frame;
+}
+
+void mmu_frame_put(uint64_t frame)
+{
+	frame_free(frame);
+	ex.left++;
+}
+
+/* ---- tables ---------------------------------------------------------------------------------- */
+
+static uint64_t show(uint32_t table, uint64_t pfn)
+{
+	uint64_t va = TABLES + (uint64_t)table * EXO_PAGE_SIZE;
+	uint64_t status = pt_map(start_page->root, va, pfn, 1, PTE_RO, 0);
+	return status ? status : exo_tlb_flush(va, 1, EXO_FLUSH_ALL).status;
+}
+
+/* The physical address of a page's entry; its table is made if need be. */
+static uint64_t entry(uint32_t page)
+{
+	uint64_t *t = &ex.table[page / PER_TABLE], status;
+	if (!*t) {
+		*t = pt_make(start_page->root, BASE + ((uint64_t)page << MMU_SHIFT), 1, &status) &
+			-EXO_PAGE_SIZE;
+		must(status, "no frame for a page table");
+		must(show(page / PER_TABLE, *t >> EXO_PAGE_SHIFT), "a table cannot be shown");
+	}
+	return *t + 8 * (page % PER_TABLE);
+}
+
+/* ---- batches ------------------------------------------------------------------------------- */
+
+static void set(uint32_t page, uint64_t value, unsigned op)
+{
+	pt_batch_add(&ex.batch, entry(page) | op, value);
+}
+
+static uint64_t made(uint64_t frame, uint32_t prot)
+{
+	return PTE_MAKE(frame, PTE_RO | (prot & (MMU_W | MMU_A | MMU_D)));
+}
+
+static void map_one(uint32_t page, const struct mmu_op *o)
+{
+	uint64_t frame = o->op == MMU_MAP ? mmu_frame_take() : o->arg;
+	if (!frame)
+		port_fail("mmu: the quota is smaller than the pool\n");
+	if (o->prot & MMU_ZERO)
+		memset(mmu_window(frame), 0, MMU_PAGE);
+	set(page, made(frame, o->prot), EXO_PT_SET);
+}
+
+static void carry_out_one(const struct mmu_op *o, uint32_t i)
+{
+	uint32_t page = o->page + i;
+	uint64_t e = mmu.pte[page];
+	switch (o->op) {
+	case MMU_MAP:
+	case MMU_MAP_FRAME:
+		map_one(page, o);
+		return;
+	case MMU_UNMAP:
+	case MMU_DETACH:
+		set(page, 0, EXO_PT_SET);
+		break;
+	case MMU_PROTECT:
+		set(page, (e & ~MMU_W) | (o->prot & MMU_W), EXO_PT_SET_AD);
+		break;
+	case MMU_ALIAS:
+		set(o->arg + i, made(mmu_frame(page), o->prot), EXO_PT_SET);
+		return;
+	case MMU_MOVE:
+	case MMU_SWAP:
+		set(page, o->op == MMU_SWAP ? mmu.pte[o->arg + i] : 0, EXO_PT_SET);
+		set(o->arg + i, e, EXO_PT_SET);
+		break;
+	}
+	ex.flush = true;
+}
+
+/* The pool gets frames back when no CPU maps them any more. */
+static void release(const struct mmu_op *op, unsigned n, const uint32_t *frame)
+{
+	for (unsigned i = 0; i < n; i++)
+		for (uint32_t k = 0; op[i].op == MMU_UNMAP && k < op[i].n; k++)
+			mmu_frame_put(*frame++);
+}
+
+/* One part of a batch: what is unmapped by it fits `frame`. */
+#define PART	64u
+static void part(const struct mmu_op *op, unsigned n)
+{
+	uint32_t frame[PART], frames = 0;
+	pt_batch_start(&ex.batch, 0, 0);
+	ex.flush = false;
+	for (unsigned i = 0; i < n; i++)
+		for (uint32_t k = 0; k < op[i].n; k++) {
+			if (op[i].op == MMU_UNMAP)
+				frame[frames++] = mmu_frame(op[i].page + k);
+			carry_out_one(&op[i], k);
+		}
+	must(pt_batch_end(&ex.batch, ex.flush ? EXO_FLUSH_ALL : EXO_FLUSH_NONE), "pt_write");
+	release(op, n, frame);
+}
+
+int mmu_batch(const struct mmu_op *op, unsigned n)
+{
+	int error = mmu_check(op, n);
+	if (error)
+		return error;
+	for (unsigned i = 0, k; i < n; i += k) {
+		uint32_t pages = 0;
+		for (k = 0; i + k < n && pages + op[i + k].n <= PART; k++)
+			pages += op[i + k].n;
+		if (k) {
+			part(op + i, k);
+			continue;
+		}
+		for (uint32_t done = 0; done < op[i].n; done += PART) {
+			struct mmu_op piece = op[i];
+			piece.page += done;
+			piece.arg += piece.op == MMU_MAP_FRAME ? 0 : done;
+			piece.n = op[i].n - done < PART ? op[i].n - done : PART;
+			part(&piece, 1);
+		}
+		k = 1;
+	}
+	return 0;
+}
+
+/* ---- harvests ---------------------------------------------------------------------------------- */
+
+static bool any(uint32_t page, uint32_t n, uint32_t which)
+{
+	uint64_t bits = 0;
+	for (uint32_t i = 0; i < n; i++)
+		bits |= mmu.pte[page + i];
+	return bits & which;
+}
+
+static void copy_bits(uint64_t *to, const uint64_t *from, uint32_t n, bool wanted)
+{
+	for (uint32_t i = 0; to && i < (n + 63) / 64; i++)
+		to[i] = wanted ? from[i] : 0;
+}
+
+uint32_t mmu_harvest(uint32_t page, uint32_t n, uint32_t which, uint64_t *a, uint64_t *d)
+{
+	uint32_t found = 0;
+	for (uint32_t i = 0, k; i < n; i += k) {
+		uint64_t out[16] = { 0 };
+		uint32_t first = (page + i) % PER_TABLE, table = (page + i) / PER_TABLE;
+		k = n - i < PER_TABLE - first ? n - i : PER_TABLE - first;
+		if (ex.table[table] && any(page + i, k, which)) {
+			struct exo_result r = exo_pt_clean(0, ex.table[table] >> EXO_PAGE_SHIFT, first, k,
+				out, (which & MMU_A ? EXO_CLEAN_A : 0) | (which & MMU_D ? EXO_CLEAN_D : 0));
+			must(r.status, "pt_clean");
+			found += r.value;
+		}
+		copy_bits(a ? a + i / 64 : NULL, out + first / 64, k, which & MMU_A);
+		copy_bits(d ? d + i / 64 : NULL, out + 8 + first / 64, k, which & MMU_D);
+	}
+	return found;
+}
+
+/* ---- faults -------------------------------------------------------------------------------------- */
+
+void mmu_on_fault(bool (*hook)(const struct mmu_fault *f)) { ex.fault = hook; }
+
+static bool on_exception(struct upcall_regs *r)
+{
+	const void *at = (const void *)r->up.addr;
+	if (EXO_INFO_VECTOR(r->up.info) != PAGE_FAULT || !mmu_inside(at) || !ex.fault || ex.inside)
+		return false;
+	struct mmu_fault f = { mmu_page(at), r->up.error & ERROR_W, r->up.error & ERROR_P, r->up.addr,
+		r->up.rip };
+	ex.inside = true;
+	bool served = ex.fault(&f);
+	ex.inside = false;
+	return served;
+}
+
+/* ---- revocation ---------------------------------------------------------------------------------- */
+
+void mmu_on_revoke(void (*hook)(uint64_t frames, uint64_t deadline)) { ex.revoke = hook; }
+
+/* One stretch of pages: what a runtime can lose at once lies together. */
+void mmu_discardable(uint32_t page, uint32_t n, bool on)
+{
+	if (on && ex.discardable.end == page)
+		ex.discardable.end += n;
+	else if (on)
+		ex.discardable.first = page, ex.discardable.end = page + n;
+	else
+		ex.discardable.first = ex.discardable.end = 0;
+}
+
+static void publish(void)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < ex.givens && n < EXO_ORDER_MAX; i++)
+		ex.page->order[n++] = ex.given[i];
+	for (unsigned i = 0; i < ex.victims && n < EXO_ORDER_MAX; i++)
+		ex.page->order[n++] = ex.victim_pfn[i];
+	ex.page->order_count = n;
+}
+
+/* A domain can't give frames to one that it holds no capability to: it names them, unmapped, as the
+ * first that the kernel takes. */
+uint64_t mmu_give(uint64_t n)
+{
+	uint64_t frame;
+	for (; n && ex.want && ex.givens < MMU_VICTIMS && (frame = mmu_frame_take()); n--) {
+		ex.given[ex.givens++] = frame;
+		ex.want--;
+		ex.total--;
+	}
+	if (ex.page)
+		publish();
+	return ex.want;
+}
+
+void mmu_victims(const uint32_t *page, unsigned n)
+{
+	ex.victims = n < MMU_VICTIMS ? n : MMU_VICTIMS;
+	for (unsigned i = 0; i < ex.victims; i++) {
+		ex.victim[i] = page[i];
+		ex.victim_pfn[i] = mmu_frame(page[i]);
+	}
+	if (ex.page)
+		publish();
+}
+
+uint32_t mmu_lost(void)
+{
+	while (ex.page && ex.repo_seen < ex.page->repo_count) {
+		uint32_t pfn = ex.page->repo[ex.repo_seen++ % EXO_REPO_MAX];
+		for (unsigned i = 0; i < ex.givens; i++)
+			if (ex.given[i] == pfn) {
+				ex.given[i] = ex.given[--ex.givens];
+				pfn = 0;
+				break;
+			}
+		for (unsigned i = 0; pfn && i < ex.victims; i++)
+			if (ex.victim_pfn[i] == pfn) {
+				ex.total--;
+				return ex.victim[i];
+			}
+	}
+	return ~0u;
+}
+
+static void on_revoke(struct upcall_regs *r, unsigned bit, void *arg)
+{
+	(void)r, (void)bit, (void)arg;
+	ex.want = ex.page->revoke_want;
+	mmu_give(ex.want);
+	for (uint32_t p = ex.discardable.first; p < ex.discardable.end && ex.want; p++)
+		if (mmu_frame(p)) {
+			mmu_do(MMU_UNMAP, p, 1, 0, 0);
+			mmu_give(1);
+		}
+	if (ex.want && ex.revoke)
+		ex.revoke(ex.want, ex.page->revoke_deadline);
+}
+
+/* ---- the beginning ---------------------------------------------------------------------------- */
+
+static const struct upcall_handlers handlers = { on_exception, NULL, event_dispatch };
+
+static const char *start_revocation(void)
+{
+	uint64_t pfn;
+	if (!(ex.page = page_new(&pfn)))
+		return "no frame for the domain page";
+	if (exo_domain_ctl(0, EXO_DOM_PAGE, pfn, 0).status)
+		return "the domain page is refused";
+	event_handle(__builtin_ctzl(EXO_EV_REVOKE), on_revoke, NULL);
+	return NULL;
+}
+
+int mmu_init(uint32_t pages, uint64_t frames, const char **why)
+{
+	uint32_t tables = (pages + PER_TABLE - 1) / PER_TABLE;
+	uint64_t others = FRAMES_LEFT + tables + tables / PER_TABLE + 8, left = frames_left();
+	uint64_t empty = frame_alloc_zero();
+	*why = "the region is too large";
+	if (tables > TABLES_MAX)
+		return -EINVAL;
+	*why = "the quota is too small";
+	if (!empty || left < others || (frames && frames > left - others))
+		return -ENOMEM;
+	for (uint32_t i = 0; i < tables; i++)	/* no table yet: its entries read as 0 */
+		must(show(i, empty), "the tables' window");
+	mmu = (struct mmu){ BASE, pages, (const volatile uint64_t *)TABLES, PHYSMAP_BASE };
+	ex.left = ex.total = frames ? frames : left - others;
+	upcall_set(&handlers);
+	return (*why = start_revocation()) ? -EINVAL : 0;
+}

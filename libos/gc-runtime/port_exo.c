@@ -1,0 +1,68 @@
+/* The surroundings, in a domain with its proxy.  See port.h. */
+#include "libos/gc-runtime/port.h"
+#include "libos/common/common.h"
+
+#define MEMORY_BASE	0x300000000000ul
+
+static uint64_t memory_next = MEMORY_BASE;
+
+static void print(unsigned stream, const char *format, va_list args)
+{
+	char text[1024];
+	int n = vsnprintf(text, sizeof text, format, args);
+	proxy_write(stream, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+}
+
+void port_print(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	print(1, format, args);
+	va_end(args);
+}
+
+_Noreturn void port_fail(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	print(2, format, args);
+	va_end(args);
+	proxy_exit(1);
+}
+
+uint64_t port_time(void) { return time_now(); }
+
+int port_open(const char *path, bool create)
+{
+	return proxy_open(path, PROXY_O_READ | PROXY_O_WRITE | (create ? PROXY_O_CREATE : 0));
+}
+
+static uint64_t part(uint64_t n) { return n < PROXY_SLOT_SIZE ? n : PROXY_SLOT_SIZE; }
+
+int64_t port_read(int file, uint64_t at, void *to, uint64_t n)
+{
+	return proxy_file(PROXY_READ, file, at, to, part(n));
+}
+
+/* The protocol does not change what it sends. */
+int64_t port_write(int file, uint64_t at, const void *from, uint64_t n)
+{
+	return proxy_file(PROXY_WRITE, file, at, (void *)(uintptr_t)from, part(n));
+}
+
+int64_t port_size(int file) { return proxy_file(PROXY_GETSIZE, file, 0, NULL, 0); }
+void port_close(int file) { proxy_file(PROXY_CLOSE, file, 0, NULL, 0); }
+
+void *port_memory(uint64_t bytes)
+{
+	uint64_t pages = (bytes + EXO_PAGE_SIZE - 1) / EXO_PAGE_SIZE, va = memory_next;
+	if (pages + pages / 512 + 64 > frames_left())
+		return NULL;
+	for (uint64_t i = 0; i < pages; i++) {
+		uint64_t pfn = frame_alloc_zero();
+		if (!pfn || pt_map(start_page->root, va + i * EXO_PAGE_SIZE, pfn, 1, PTE_RW, 0))
+			return NULL;
+	}
+	memory_next += (pages + 1) * EXO_PAGE_SIZE;	/* a guard page */
+	return (void *)va;
+}
