@@ -1,8 +1,8 @@
 /* Virtual disks: what a block back end needs of a disk, and the disks that come with the monitor.
  *
  * A disk is a record that begins with a struct vdisk, whose table of functions carries it.  To
- * make one's own: fill such a record in an open function, and name it in disk_open.c's table of
- * kinds (docs/vmm.md has a complete example).  The disk's functions run on the I/O thread, one at a
+ * make one's own: fill such a record in an open function, and name that in a table `vdisk_own`
+ * (docs/vmm.md has a complete example).  The disk's functions run on the I/O thread, one at a
  * time, and may block; they see neither the guest's ring nor its grants.  A request's data is not
  * in memory that a disk can touch: it puts there what it has read, and gets from there what is to
  * be written, by vdisk_put and vdisk_get.
@@ -99,7 +99,16 @@ int cow_snapshot(struct vdisk *d, const char *name, uint64_t time);
 int cow_rollback(struct vdisk *d, const char *name);
 /* Calls `one` for each snapshot, the latest first; time as given to cow_snapshot. */
 int cow_list(struct vdisk *d, void (*one)(void *arg, const char *name, uint64_t time), void *arg);
-/* disk_open.c: a disk by its specification on the command line; vm_refuse if that is bad. */
+/* disk_open.c: a disk by its specification on the command line.  Find: NULL, and `why`, if that is
+ * bad; open: vm_refuse then. */
+struct vdisk *vdisk_find(const char *spec, char *why, size_t size);
 struct vdisk *vdisk_open(const char *spec);
+/* A kind of disk: `open` gets what follows the prefix. */
+struct vdisk_kind {
+	const char *prefix;
+	struct vdisk *(*open)(const char *rest, char *why, size_t size);
+};
+/* Kinds that a file linked with the monitor adds; the last entry is empty. */
+extern const struct vdisk_kind vdisk_own[];
 
 #endif

@@ -5,7 +5,7 @@
  *	mem:SIZE	memory of the monitor's, empty at first
  *	cow:PATH	an overlay file, which names its base
  *
- * A disk of one's own goes into `kinds`.
+ * A file linked with the monitor may add kinds of its own (vdisk_own).
  */
 #include "disk.h"
 #include "vmm.h"
@@ -156,21 +156,33 @@ static struct vdisk *open_file(const char *spec, char *why, size_t size)
 	return f ? vdisk_of_file(f, ro, why, size) : NULL;
 }
 
+static const struct vdisk_kind kinds[] = {
+	{ "mem:", open_memory }, { "cow:", open_cow }, { "", open_file }, { NULL, NULL }
+};
+
+/* Without a file that has its own. */
+__attribute__((weak)) const struct vdisk_kind vdisk_own[] = { { NULL, NULL } };
+
+static const struct vdisk_kind *kind_of(const struct vdisk_kind *k, const char *spec)
+{
+	while (k->prefix && strncmp(spec, k->prefix, strlen(k->prefix)))
+		k++;
+	return k->prefix ? k : NULL;
+}
+
+struct vdisk *vdisk_find(const char *spec, char *why, size_t size)
+{
+	const struct vdisk_kind *k = kind_of(vdisk_own, spec);
+	if (!k)
+		k = kind_of(kinds, spec);
+	return k->open(spec + strlen(k->prefix), why, size);
+}
+
 struct vdisk *vdisk_open(const char *spec)
 {
-	static const struct {
-		const char *prefix;
-		struct vdisk *(*open)(const char *rest, char *why, size_t size);
-	} kinds[] = { { "mem:", open_memory }, { "cow:", open_cow }, { "", open_file } };
 	char why[256] = "";
-	for (unsigned i = 0; i < ARRAY_LEN(kinds); i++) {
-		size_t n = strlen(kinds[i].prefix);
-		if (strncmp(spec, kinds[i].prefix, n))
-			continue;
-		struct vdisk *d = kinds[i].open(spec + n, why, sizeof why);
-		if (d)
-			return d;
-		break;
-	}
-	vm_refuse("--disk %s: %s", spec, why);
+	struct vdisk *d = vdisk_find(spec, why, sizeof why);
+	if (!d)
+		vm_refuse("--disk %s: %s", spec, why);
+	return d;
 }

@@ -18,7 +18,7 @@ $(BUILD)/tests/vmm-image: $(call hobj,tests/vmm/host/test_image.c libos/vmm/imag
 
 HOST_TESTS += $(BUILD)/tests/vmm-disk
 $(BUILD)/tests/vmm-disk: $(call hobj,tests/vmm/host/test_disk.c libos/vmm/disk.c libos/vmm/disk_plain.c \
-		libos/vmm/disk_cow.c libos/common/text.c)
+		libos/vmm/disk_cow.c tests/vmm/example/disk_mirror.c libos/common/text.c)
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
@@ -31,3 +31,12 @@ $(BUILD)/tests/vmm-blk: $(call hobj,tests/vmm/host/test_blk.c libos/vmm/blk.c li
 	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
 
 CHECK_TESTS += $(BUILD)/guests/debian.stamp
+
+# A monitor with a virtual disk of its own: the example of docs/vmm.md.
+VMM_MIRROR := $(BUILD)/tests/vmm/cases/vmm/monitor-mirror
+GUEST_TESTS += $(VMM_MIRROR)
+$(VMM_MIRROR): $(call uobj,libos/common/start_entry.S tests/vmm/example/disk_mirror.c) $(VMM_OBJS) \
+		$(VMM_LIBS) $(LIBCOMMON) $(APP_LD)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(call link_app,0xffff840000000000)

@@ -165,6 +165,38 @@ static void plain(unsigned rounds)
 	PASS();
 }
 
+/* ---- the example of docs/vmm.md -------------------------------------------------------------------- */
+
+static struct memory_file halves[2];
+
+struct vdisk *vdisk_find(const char *spec, char *why, size_t size)
+{
+	return vdisk_of_file(&halves[spec[0] == 'b'].file, false, why, size);
+}
+
+static void mirror(unsigned rounds)
+{
+	char why[256] = "";
+	uint8_t *model = malloc(SIZE);
+	halves[0] = file_new(SIZE);
+	halves[1] = file_new(SIZE + 4096);
+	memcpy(halves[1].bytes, halves[0].bytes, SIZE);
+	memcpy(model, halves[0].bytes, SIZE);
+	CHECK(!vdisk_own[0].open("a", why, sizeof why) && strstr(why, "mirror:A+B"));
+	struct vdisk *d = vdisk_own[0].open("a+b", why, sizeof why);
+	CHECK(d && d->size == SIZE && traffic(d, model, rounds) && same(d, model));
+	CHECK(!memcmp(halves[0].bytes, halves[1].bytes, SIZE));
+	halves[0].writes_left = 5;		/* the first half fails on the way */
+	CHECK(traffic(d, model, rounds) && same(d, model));
+	CHECK(memcmp(halves[0].bytes, halves[1].bytes, SIZE));
+	halves[1].writes_left = 0;
+	CHECK(disk_write(d, 0, model, 512));
+	file_free(&halves[0]);
+	file_free(&halves[1]);
+	free(model);
+	PASS();
+}
+
 /* ---- copy on write ------------------------------------------------------------------------------------ */
 
 static void names_add(void *arg, const char *name, uint64_t time)
@@ -315,6 +347,7 @@ int main(int argc, char **argv)
 	test_seed = argc > 2 ? strtoul(argv[2], NULL, 0) : 1;
 	test_random = test_seed;
 	plain(rounds);
+	mirror(rounds);
 	cow(rounds);
 	cow_power(rounds);
 	cow_damage(rounds);
