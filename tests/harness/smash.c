@@ -1,5 +1,5 @@
 /*
- * Overwrites a word of the library operating system that it runs on (its address is the argument):
+ * Overwrites words of the library operating system that it runs on (the arguments are addresses):
  * what a wild store of any program may do. Nothing is promised to such a session, but that it is
  * told of (tests/harness/badinput_test.py).
  */
@@ -9,8 +9,11 @@
 
 int main(int argc, char **argv)
 {
-	if (argc != 2)
-		return 2;
-	*(volatile uint64_t *)strtoull(argv[1], NULL, 16) = 8;
+	volatile uint64_t *at[8];
+
+	for (int i = 1; i < argc && i <= 8; i++)
+		at[i - 1] = (volatile uint64_t *)strtoull(argv[i], NULL, 16);
+	for (int i = 1; i < argc && i <= 8; i++)
+		*at[i - 1] = 8;
 	return getppid() ? 0 : 1;
 }
