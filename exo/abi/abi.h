@@ -387,6 +387,7 @@ struct exo_domain_info {
 	uint64_t contexts;
 	uint64_t run_time;	/* ns, all contexts */
 	uint64_t slices;	/* bound to its contexts */
+	uint64_t child;		/* id of the newest of its children that live, 0 = none */
 	/* the context that ended it */
 	uint64_t context;	/* its number */
 	uint64_t fault_addr;	/* CR2 */

@@ -5,6 +5,7 @@
  * are typed in that order, which is bottom-up.
  */
 #include "libos/common/spawn.h"
+#include "libos/common/frames.h"
 #include "libos/common/pt.h"
 #include "libos/common/start.h"
 #include "libos/common/text.h"
@@ -296,8 +297,58 @@ uint64_t spawn_start(struct spawn *s)
 	return exo_context_ctl(s->context, EXO_CTX_START, s->entry, s->stack, s->start).status;
 }
 
+/* ---- the end, heirs included ---------------------------------------------------------------- */
+
+#define SLOTS_MAX	(256u * 128)	/* of a capability table */
+
+/* Stopped, it makes no more children. */
+static bool has_children(uint64_t domain)
+{
+	struct exo_domain_info info;
+	uint64_t status;
+	do
+		status = exo_domain_ctl(domain, EXO_DOM_STOP, 0, 0).status;
+	while (status == EXO_AGAIN);
+	return !exo_domain_info(domain, &info).status && info.child;
+}
+
+/* The first slot of ours from `from` on that holds a domain's first capability, 0 = none. */
+static uint64_t domain_slot(uint64_t from)
+{
+	struct exo_cap_info info;
+	for (uint64_t i = from; i < SLOTS_MAX; i++)
+		if (!exo_cap_info(0, i, &info).status && info.type == EXO_T_DOMAIN)
+			return i;
+	return 0;
+}
+
+/* Heirs come into our table, which may have to grow for them. */
+static uint64_t end(uint64_t domain, uint64_t *frames)
+{
+	uint64_t status;
+	while (EXO_CODE(status = exo_destroy_all(domain, frames)) == EXO_LIMIT) {
+		uint64_t pfn = frame_take(), grown = pfn ? exo_cap_grow(0, pfn).status : EXO_LIMIT;
+		if (grown && pfn)
+			frames_put(pfn, 1);
+		if (grown)
+			return status;
+	}
+	return status ? status : exo_delete_all(0, domain);
+}
+
 uint64_t spawn_destroy(uint64_t domain, uint64_t *frames)
 {
-	uint64_t status = exo_destroy_all(domain, frames);
-	return status ? status : exo_delete_all(0, domain);
+	static uint64_t ours[SLOTS_MAX / 64];	/* slots with domains that are no heirs */
+	bool heirs = has_children(domain);
+	memset(ours, 0, heirs ? sizeof ours : 0);
+	for (uint64_t i = heirs ? domain_slot(1) : 0; i; i = domain_slot(i + 1))
+		ours[i / 64] |= 1ul << i % 64;
+	ours[EXO_CAP_INDEX(domain) / 64] &= ~(1ul << EXO_CAP_INDEX(domain) % 64);
+	uint64_t status = end(domain, frames);
+	for (uint64_t i = 0; heirs && !status && (i = domain_slot(i + 1));)
+		if (!(ours[i / 64] >> i % 64 & 1)) {
+			status = end(i, NULL);
+			i = 0;			/* its own heirs may lie anywhere */
+		}
+	return status;
 }

@@ -50,8 +50,9 @@ struct spawn {
  * is gone again, quota, object and table frames are ours and unmapped as before. */
 bool spawn_create(struct spawn *s);
 uint64_t spawn_start(struct spawn *s);
-/* Ends a domain and deletes its capabilities; its frames are then the caller's and unmapped
- * (which they are, only the caller knows: the quota it gave).  *frames: how many came back. */
+/* Ends a domain, and those that it made itself, and deletes their capabilities; its frames are then
+ * the caller's and unmapped (which they are, only the caller knows: the quota it gave).  *frames: how
+ * many came back from it; others from its heirs.  Our capability table may grow by frames of ours. */
 uint64_t spawn_destroy(uint64_t domain, uint64_t *frames);
 
 /* The death report of a domain that ended, before it is destroyed: why, registers, backtrace

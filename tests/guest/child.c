@@ -19,6 +19,15 @@ int main(struct exo_start *s)
 		exo_event_signal(event, 1ul << 40);
 		for (;;)
 			exo_wait(NULL, EXO_FOREVER, EXO_WAIT_UNMASK);
+	case 'p':		/* has children of its own, with something in their hands */
+		if (frames_init(s, false))
+			return 2;
+		for (unsigned n = 0; n < 3; n++) {
+			struct exo_result r = exo_domain_create(EXO_SLOT_ANY, frame_take(), frame_take());
+			if (r.status || exo_give_all(0, r.value, frame_take(), 1, NULL))
+				return 3;
+		}
+		return 50;
 	case 'u':		/* its own memory: frames of the quota, mapped */
 		if (frames_init(s, false))
 			return 2;

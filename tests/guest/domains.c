@@ -213,6 +213,34 @@ static const char *cycles_body(void)
 	return NULL;
 }
 
+/* What a domain that ends leaves behind ends too, even if there is no room for it. */
+static const char *heirs_body(void)
+{
+	static struct child c;
+	static uint64_t copies[32768];
+	struct exo_domain_info before, info;
+	struct exo_result r;
+	unsigned n = 0;
+	IS(exo_domain_info(0, &before).status, OK);
+	CHECK(child_make(&c, "p"));
+	IS(spawn_start(&c.s), OK);
+	CHECK(child_ended(&c, &info));
+	CHECK(info.status == 50 && info.child);
+	while (n < ARRAY_LEN(copies) && !(r = exo_cap_copy(0, EXO_SLOT_ANY, done_event, EXO_R_SIGNAL,
+			1ul << 40, 0)).status)
+		copies[n++] = r.value;
+	CHECK(EXO_CODE(r.status) == EXO_LIMIT);
+	IS(spawn_destroy(c.s.domain, NULL), OK);
+	for (unsigned i = 0; i < n; i++)
+		IS(exo_delete_all(0, copies[i]), OK);
+	IS(exo_domain_info(0, &info).status, OK);
+	CHECK(info.child == before.child && info.frames == before.frames);
+	for (unsigned i = 0; i < c.s.quota_extents; i++)
+		CHECK(frames_put(c.quota[i].pfn, c.quota[i].count));
+	CHECK(frames_put(c.s.object, 1) && frames_put(c.s.table, 1));
+	return NULL;
+}
+
 static const char *quota_body(void)
 {
 	static struct child c;
@@ -231,7 +259,7 @@ static const char *quota_body(void)
 }
 
 #define CASE(name) static const char *name(void) { return with_event(name##_body); }
-CASE(exit) CASE(fault) CASE(own_memory) CASE(destroy) CASE(stop) CASE(revoke) CASE(cycles) CASE(quota)
+CASE(exit) CASE(fault) CASE(own_memory) CASE(destroy) CASE(stop) CASE(revoke) CASE(cycles) CASE(heirs) CASE(quota)
 
 const struct test domain_tests[] = {
 	{ "domain_exit", exit },
@@ -241,6 +269,7 @@ const struct test domain_tests[] = {
 	{ "domain_stop_start", stop },
 	{ "domain_revoke", revoke },
 	{ "domain_cycles", cycles },
+	{ "domain_heirs", heirs },
 	{ "domain_quota_too_small", quota },
 	{ NULL, NULL }
 };
