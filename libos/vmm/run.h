@@ -41,11 +41,14 @@ enum stat {
 };
 
 struct vcpu {
-	/* entry.S */
+	/* entry.S, fast.S */
 	volatile struct xen_vcpu_info *info;	/* as the monitor sees it, in all its roots */
 	uint64_t kernel_sp;		/* stack for entries from guest user */
 	uint64_t syscall_short;		/* the syscall callback, if it masks events; else 0 */
 	uint64_t user_ready;		/* root_u is the pair of root_k in the kernel: it may be loaded */
+	struct upcall_base *base;
+	uint64_t base_of[3];		/* segment bases as set: enum xen_segment_base */
+	uint64_t fault_short;		/* the handler of page faults, if it masks events; else 0 */
 	uint64_t count[STATS];
 
 	unsigned number;
@@ -55,7 +58,6 @@ struct vcpu {
 	volatile bool polling;		/* in sched_op poll: masked ports count too */
 	uint64_t context, event;	/* capabilities; `event` carries VCPU_KICK */
 	uint64_t control_pfn;
-	struct upcall_base *base;
 	bool info_moved;
 	uint64_t root_k, root_u;	/* mfns; root_u 0: none */
 	struct gate *trap;		/* VECTORS of them, a page */
@@ -67,7 +69,6 @@ struct vcpu {
 	uint64_t gdt[16];		/* mfns */
 	unsigned gdt_frames;
 	uint64_t cr0, cr4, xcr0, dr[8];
-	uint64_t base_of[3];		/* segment bases as set: enum xen_segment_base */
 	uint64_t scratch_pfn;		/* a page of the monitor's, for frame_copy */
 	uint64_t *scratch;
 	struct upcall_regs start;	/* of one that is not up yet */
@@ -117,6 +118,7 @@ void bounce_error(struct vcpu *v, struct upcall_regs *r, const struct gate *to, 
 void bounce_failsafe(struct vcpu *v, struct upcall_regs *r);
 
 void guest_trap(struct vcpu *v, struct upcall_regs *r);
+void gate_set(struct vcpu *v, const struct xen_trap_info *t);
 /* As if the processor had raised it: for what is emulated and must fail. */
 void guest_fault(struct vcpu *v, struct upcall_regs *r, unsigned vector, uint64_t error);
 
@@ -186,10 +188,19 @@ hypercall_fn call_set_trap_table, call_mmu_update, call_set_gdt, call_stack_swit
 	call_fpu_taskswitch, call_set_debugreg, call_get_debugreg, call_update_descriptor,
 	call_memory_op, call_multicall, call_update_va_mapping, call_set_timer_op, call_xen_version,
 	call_console_io, call_grant_table_op, call_vm_assist, call_vcpu_op, call_set_segment_base,
-	call_mmuext_op, call_sched_op, call_callback_op, call_event_channel_op, call_set_callbacks;
+	call_mmuext_op, call_sched_op, call_physdev_op, call_callback_op, call_event_channel_op, call_set_callbacks;
 void hypercall(struct vcpu *v, struct upcall_regs *r);
 void hypercall_iret(struct vcpu *v, struct upcall_regs *r);
 const char *hypercall_name(unsigned number);
+
+/* ---- patch.c: hot hypercall sites ---------------------------------------------------------------- */
+
+void patch_init(void);
+extern unsigned patch_tries;
+/* A hypercall has trapped from the guest kernel, while patch_tries lasts. */
+void patch_site(struct vcpu *v, struct upcall_regs *r);
+/* What was interrupted may be an entry of fast.S: r becomes the guest's own.  False: it isn't. */
+bool fast_rewind(struct vcpu *v, struct upcall_regs *r);
 
 /* ---- events, time ---------------------------------------------------------------------------------- */
 
@@ -215,6 +226,7 @@ extern char vmm_enter_exception[], vmm_enter_syscall[], vmm_enter_event[];
 extern char vmm_resume_lo[], vmm_resume_hi[], vmm_restart[], vmm_iret_refused[];
 struct fixup { uint64_t from, to, fix; };
 extern const struct fixup vmm_fixups[], vmm_fixups_end[];
+extern char fast_hypercall[], fast_hypercall_masked[], fast_iret[], fast_iret_masked[];
 extern char __text_lo[], __text_hi[];
 uint64_t guest_copy(void *to, const void *from, size_t n);	/* 1: a fault */
 _Noreturn void vmm_leave(struct upcall_regs *r);

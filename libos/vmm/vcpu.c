@@ -5,7 +5,8 @@
  */
 #include "libos/vmm/run.h"
 
-_Static_assert(EXO_CALL_RESUME == CALL_RESUME && EXO_INFO_FROM_U == FROM_U && XEN_IRET == 23 &&
+_Static_assert(EXO_CALL_RESUME == CALL_RESUME && EXO_INFO_FROM_U == FROM_U &&
+	EXO_INFO_SYSCALL == INFO_SYSCALL && XEN_IRET == 23 &&
 	XEN_SEL_CS64 == 0xe033 && XEN_SEL_SS == 0xe02b, "entry.h");
 #define AT(type, field, value) _Static_assert(offsetof(struct type, field) == (value), "entry.h")
 AT(upcall_base, self, UPCALL_SELF);
@@ -13,7 +14,12 @@ AT(vcpu, info, VCPU_INFO);
 AT(vcpu, kernel_sp, VCPU_KERNEL_SP);
 AT(vcpu, syscall_short, VCPU_SYSCALL);
 AT(vcpu, user_ready, VCPU_USER_READY);
+AT(vcpu, base, VCPU_BASE);
+AT(vcpu, base_of[XEN_BASE_GS_KERNEL], VCPU_GS);
+AT(vcpu, fault_short, VCPU_FAULT);
 AT(vcpu, count[STAT_SYSCALL], VCPU_COUNT);
+AT(vcpu, count[STAT_FAULT], VCPU_COUNT + 16);
+AT(xen_vcpu_info, cr2, INFO_CR2);
 AT(vcpu, count[STAT_IRET_USER], VCPU_COUNT + 8);
 AT(xen_bounce, ss, 48);
 AT(xen_iret, flags, 24);
@@ -69,6 +75,8 @@ static void monitor_fault(struct upcall_regs *r)
 		iret_refused(r);
 		return;
 	}
+	if (fast_rewind(vcpu_of(r), r))
+		vcpu_crash(r, "its kernel stack at %lx cannot be used", r->up.rsp);
 	r->mask = 1;
 	for (const struct fixup *f = vmm_fixups; f < vmm_fixups_end; f++)
 		if (r->up.rip >= f->from && r->up.rip < f->to) {
@@ -94,6 +102,8 @@ void vcpu_on_syscall(struct upcall_regs *r)
 {
 	struct vcpu *v = vcpu_of(r);
 	if (!from_user(r)) {
+		if (patch_tries)
+			patch_site(v, r);
 		hypercall(v, r);
 	} else if (v->syscall_gate.address) {
 		stat_count(v, STAT_SYSCALL);
@@ -124,6 +134,7 @@ void vcpu_events(struct vcpu *v, uint64_t bits)
 void vcpu_on_event(struct upcall_regs *r)
 {
 	struct vcpu *v = vcpu_of(r);
+	fast_rewind(v, r);
 	stat_count(v, STAT_EVENT);
 	vcpu_events(v, vcpu_events_take(v));
 	vcpu_exit(v, r);
@@ -257,6 +268,7 @@ void vm_run(const struct vm_start *start)
 	wallclock_start();
 	for (unsigned i = 0; i < vm.vcpus; i++)
 		vm.vcpu[i] = vcpu_new(i);
+	patch_init();
 	struct vcpu *v = vm.vcpu[0];
 	if (vcpu_make(v) || roots_set(v, start->root))
 		vm_refuse("too little memory for its first vCPU");

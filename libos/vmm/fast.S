@@ -1,0 +1,113 @@
+/* Where patched sites of the guest kernel (patch.c) come in: hypercalls without the kernel.
+ *
+ * These entries start as guest code does, on the guest's stack with the event mask clear.  Until
+ * the mask is set an event may hit at any instruction: vcpu_on_event then calls fast_rewind, which
+ * makes it an event at the guest's call, or of an iret at where that goes.
+ */
+#include "libos/vmm/entry.h"
+
+.macro GLOBAL name
+	.globl \name
+	.hidden \name
+\name:
+.endm
+
+/* RAX = this vCPU, by the guest kernel's GS base if there are several.  RCX and R11 are scratch. */
+.macro VCPU_FIND
+	mov fast_vcpu(%rip), %rax
+	cmpl $1, fast_vcpus(%rip)
+	je 2f
+	lea fast_vcpu(%rip), %rcx
+	rdgsbase %r11
+1:	mov (%rcx), %rax
+	add $8, %rcx
+	test %rax, %rax
+	jz fast_lost
+	cmp %r11, VCPU_GS(%rax)
+	jne 1b
+2:
+.endm
+
+/* RAX = the vCPU: events are masked, at `masked`, and its upcall stack is entered. RCX = the
+ * guest's stack. */
+.macro STACK_ENTER masked
+	mov VCPU_BASE(%rax), %rax
+	mov UPCALL_PAIR(%rax), %rcx
+	movb $1, 1(%rcx)
+GLOBAL \masked
+	lea UPCALL_STACK_SIZE(%rax), %rcx
+	xchg %rcx, %rsp
+.endm
+
+/* struct upcall_regs, as the kernel and entry.S make it; then the long way. */
+.macro REGISTERS rsp, rip, rcx, rax, r11
+	push $XEN_SEL_SS
+	push \rsp
+	pushfq
+	push $XEN_SEL_CS64
+	push \rip
+	push $0				/* error, addr, info, mask */
+	push $0
+	push $INFO_SYSCALL
+	push $0
+	push %rdi
+	push %rsi
+	push %rdx
+	push \rcx
+	push \rax
+	push %r8
+	push %r9
+	push %r10
+	push \r11
+	push %rbx
+	push %rbp
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+	mov %rsp, %rdi
+	cld
+	call vcpu_on_syscall
+	mov %rsp, %rdi
+	jmp vmm_leave
+.endm
+
+	.text
+/* Called by the site: on the stack lies where to go on.  All registers but RAX are preserved. */
+GLOBAL fast_hypercall
+	push %rax			/* fast_rewind counts these by their bytes: 1, 1, 2 */
+	push %rcx
+	push %r11
+	VCPU_FIND
+	STACK_ENTER fast_hypercall_masked
+	lea 32(%rcx), %rax
+	REGISTERS %rax, 24(%rcx), 8(%rcx), 16(%rcx), 0(%rcx)
+
+/* Jumped to by the site, RSP = struct xen_iret.  RAX, RCX and R11 are in it. */
+GLOBAL fast_iret
+	VCPU_FIND
+	cmpb $0, VCPU_USER_READY(%rax)
+	je iret_long
+	cmpq $0, 24(%rsp)		/* the word that is resume's root */
+	jne iret_long
+	mov 40(%rsp), %ecx
+	not %ecx
+	test $3, %cl			/* to user */
+	jnz iret_long
+	testl $0x200, 48(%rsp)		/* unmasked */
+	jz iret_long
+	mov VCPU_INFO(%rax), %rcx
+	movb $0, 1(%rcx)
+	cmpb $0, (%rcx)			/* one that comes later kicks */
+	jne iret_long
+	incq VCPU_COUNT + 8(%rax)
+	mov $CALL_RESUME, %eax
+	syscall
+	jmp vmm_iret_refused
+iret_long:
+	STACK_ENTER fast_iret_masked
+	REGISTERS %rcx, $0, $0, $XEN_IRET, $0
+
+fast_lost:				/* GS is no vCPU's: only wrgsbase can do that */
+	ud2
+	.section .note.GNU-stack, "", @progbits

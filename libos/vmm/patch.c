@@ -1,0 +1,148 @@
+/* Hot hypercall sites of the guest kernel are rewritten into calls of the monitor (fast.S): then
+ * a hypercall costs no crossing beyond what it asks of the kernel.  The idea is from X-Containers
+ * (ASPLOS'19), and from Xen's own hypercall page.  The image file stays as it is.
+ *
+ * A site is known by its bytes when it first traps: Linux has one for all hypercalls and one for
+ * iret.  The monitor is too far for a near jump, so one goes by 14 bytes of the padding (INT3)
+ * that ends some function nearby.  What does not look exactly like this is left alone.
+ *
+ * What may stand in the middle of a site when it changes: a hypercall's changes as a whole, so
+ * that must be before the guest has a handler for events, when nothing can stand there but the
+ * call that has trapped.  Of iret's only the first instruction changes.  Both while one vCPU runs.
+ */
+#include "libos/vmm/run.h"
+
+#define TRIES		64u		/* then this guest's hypercalls look different */
+#define NEAR_PAGES	256u
+#define INT3		0xcc
+#define JUMP_SIZE	14u
+
+static const uint8_t hypercall_code[] = { 0x51, 0x41, 0x53, 0x0f, 0x05, 0x41, 0x5b, 0x59 };
+#define HYPERCALL_TRAPS	5u		/* where RIP is in it: push rcx, r11; syscall; pop r11, rcx */
+static const uint8_t iret_code[] = { 0xb8, XEN_IRET, 0, 0, 0, 0x0f, 0x05 };	/* mov, syscall */
+
+struct vcpu *fast_vcpu[VMM_VCPUS + 1];
+uint32_t fast_vcpus;
+unsigned patch_tries;
+
+void patch_init(void)
+{
+	bool found = vm.vcpus == 1 || start_page->features & EXO_FEATURE_FSGSBASE;
+	for (unsigned i = 0; i < vm.vcpus; i++)
+		fast_vcpu[i] = vm.vcpu[i];
+	fast_vcpus = vm.vcpus;
+	patch_tries = vm.opt.patch && found ? TRIES : 0;
+}
+
+/* ---- the guest's text ------------------------------------------------------------------------- */
+
+/* Within a page, whatever the guest's tables allow itself. */
+static bool poke(struct vcpu *v, uint64_t va, const uint8_t *bytes, size_t n)
+{
+	uint64_t entry = mmu_walk(v->root_k, va, 1);
+	uint64_t e = entry ? *(const volatile uint64_t *)(RAM_BASE + entry) : 0;
+	if (!(e & EXO_PTE_P) || !ram_has(PTE_PFN(e)) || va % EXO_PAGE_SIZE + n > EXO_PAGE_SIZE)
+		return false;
+	memcpy(v->scratch, bytes, n);
+	return !exo_frame_copy(0, (e & EXO_PTE_FRAME) + va % EXO_PAGE_SIZE, 0,
+		v->scratch_pfn << EXO_PAGE_SHIFT, n, 0).status;
+}
+
+/* Padding up to the next function, in this page; 0: none. */
+static uint64_t padding_in(struct vcpu *v, uint64_t page)
+{
+	const uint8_t *code = (const uint8_t *)v->scratch;
+	if (!guest_read(v->scratch, page, EXO_PAGE_SIZE))
+		return 0;
+	for (unsigned end = 16; end <= EXO_PAGE_SIZE; end += 16) {
+		unsigned n = 0;
+		while (n < JUMP_SIZE && code[end - 1 - n] == INT3)
+			n++;
+		if (n == JUMP_SIZE)
+			return page + end - JUMP_SIZE;
+	}
+	return 0;
+}
+
+static uint64_t padding_near(struct vcpu *v, uint64_t va)
+{
+	uint64_t page = va & -EXO_PAGE_SIZE, at = 0;
+	for (uint64_t i = 0; !at && i < NEAR_PAGES; i++)
+		if (!(at = padding_in(v, page + i * EXO_PAGE_SIZE)))
+			at = padding_in(v, page - i * EXO_PAGE_SIZE);
+	return at;
+}
+
+/* Writes a CALL or JMP (opcode) to `target`, by a jump in some padding, and what follows it. */
+static bool site_change(struct vcpu *v, uint64_t site, uint8_t opcode, const char *target,
+	const char *rest, size_t rest_size)
+{
+	uint8_t jump[JUMP_SIZE] = { 0xff, 0x25 }, code[8] = { opcode };	/* jmp *0(%rip) */
+	uint64_t at = padding_near(v, site), to = (uint64_t)target;
+	int32_t distance = at - (site + 5);
+	memcpy(jump + 6, &to, sizeof to);
+	memcpy(code + 1, &distance, sizeof distance);
+	memcpy(code + 5, rest, rest_size);
+	return at && poke(v, at, jump, sizeof jump) && poke(v, site, code, 5 + rest_size);
+}
+
+/* ---- sites ---------------------------------------------------------------------------------------- */
+
+static bool is_code(uint64_t site, const uint8_t *code, size_t n)
+{
+	uint8_t there[8];
+	return guest_read(there, site, n) && !memcmp(there, code, n);
+}
+
+/* The call under way goes on behind the site, as its last two instructions would. */
+static void patch_hypercall(struct vcpu *v, struct upcall_regs *r)
+{
+	uint64_t site = r->up.rip - HYPERCALL_TRAPS, saved[2];
+	if (v->event_gate.address || !is_code(site, hypercall_code, sizeof hypercall_code) ||
+	    !guest_read(saved, r->up.rsp, sizeof saved) ||
+	    !site_change(v, site, 0xe8, fast_hypercall, "\x0f\x1f\x00", 3))
+		return;
+	r->r11 = saved[0];
+	r->rcx = saved[1];
+	r->up.rsp += sizeof saved;
+	r->up.rip = site + sizeof hypercall_code;
+}
+
+void patch_site(struct vcpu *v, struct upcall_regs *r)
+{
+	unsigned up = 0;
+	for (unsigned i = 0; i < vm.vcpus; i++)
+		up += vm.vcpu[i]->up;
+	if (up > 1)
+		return;
+	patch_tries--;
+	if (r->rax != XEN_IRET)
+		patch_hypercall(v, r);
+	else if (is_code(r->up.rip - sizeof iret_code, iret_code, sizeof iret_code))
+		site_change(v, r->up.rip - sizeof iret_code, 0xe9, fast_iret, "", 0);
+}
+
+/* ---- events in fast.S --------------------------------------------------------------------------- */
+
+bool fast_rewind(struct vcpu *v, struct upcall_regs *r)
+{
+	const uint64_t *sp = (const uint64_t *)r->up.rsp;
+	uint64_t at = r->up.rip - (uint64_t)fast_hypercall;
+	if (from_user(r))
+		return false;
+	if (r->up.rip >= (uint64_t)fast_iret && r->up.rip < (uint64_t)fast_iret_masked) {
+		hypercall_iret(v, r);
+		return true;
+	}
+	if (at >= (uint64_t)(fast_hypercall_masked - fast_hypercall))
+		return false;
+	if (at >= 4)
+		r->r11 = *sp++;
+	if (at >= 2)
+		r->rcx = *sp++;
+	if (at >= 1)
+		r->rax = *sp++;
+	r->up.rip = *sp++ - 5;
+	r->up.rsp = (uint64_t)sp;
+	return true;
+}
