@@ -7,12 +7,12 @@
 enum { EAX, EBX, ECX, EDX };
 #define BIT(n)		(1u << (n))
 
-/* Leaf 1.  Left out: VME PSE MCE SEP MTRR PGE MCA PSE36 ACPI HTT; MONITOR VMX PCID X2APIC
+/* Leaf 1.  Left out: VME PSE SEP MTRR PGE PSE36 ACPI HTT; MONITOR VMX PCID X2APIC
  * TSC_DEADLINE. */
 #define LEAF1_ECX	(BIT(0) | BIT(1) | BIT(9) | BIT(12) | BIT(13) | BIT(19) | BIT(20) | BIT(22) | \
 	BIT(23) | BIT(25) | BIT(26) | BIT(28) | BIT(29) | BIT(30))
-#define LEAF1_EDX	(BIT(0) | BIT(2) | BIT(4) | BIT(5) | BIT(6) | BIT(8) | BIT(9) | BIT(15) | \
-	BIT(16) | BIT(19) | BIT(23) | BIT(24) | BIT(25) | BIT(26) | BIT(27))
+#define LEAF1_EDX	(BIT(0) | BIT(2) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(9) | BIT(14) | \
+	BIT(15) | BIT(16) | BIT(19) | BIT(23) | BIT(24) | BIT(25) | BIT(26) | BIT(27))
 #define ECX_XSAVE	BIT(26)
 #define ECX_OSXSAVE	BIT(27)
 #define ECX_HYPERVISOR	BIT(31)

@@ -6,7 +6,7 @@
  */
 #include "libos/vmm/run.h"
 
-#define INSN_MAX	15u
+#define INSN_MAX	16u		/* a round number of what has at most 15 */
 #define FLAG_CF		0x001ul
 #define FLAG_PF		0x004ul
 #define FLAG_ZF		0x040ul

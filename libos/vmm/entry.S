@@ -59,7 +59,56 @@ GLOBAL vmm_fixups
 	.popsection
 
 	.text
+	/* Two ways: a page fault of guest user code, which is short as below, and the rest. */
+#define FRAME(off) 24 + (off)(%rsp)	/* rip cs rflags rsp ss */
+#define BASE(off) (off) - (UPCALL_STACK_SIZE - 64)(%rsp)	/* of the first frame on the stack */
 GLOBAL vmm_enter_exception
+	cmpq $FROM_U + 14, (%rsp)
+	jne exception_long
+	push %rcx
+	push %r11
+	mov 16 + BASE(UPCALL_SELF), %rcx
+	cmpq $0, VCPU_FAULT(%rcx)
+	je 9f
+	mov VCPU_INFO(%rcx), %r11
+	cmpb $0, 1(%r11)
+	jne 9f
+	mov VCPU_KERNEL_SP(%rcx), %r11
+	and $-16, %r11
+	mov 8(%rsp), %rcx
+1:	mov %rcx, -64(%r11)		/* struct xen_bounce_error */
+	mov 0(%rsp), %rcx
+	mov %rcx, -56(%r11)
+	mov 16 + 16(%rsp), %rcx
+	mov %rcx, -48(%r11)
+	mov 16 + FRAME(0), %rcx
+	mov %rcx, -40(%r11)
+	mov 16 + FRAME(8), %rcx
+	mov %rcx, -32(%r11)
+	mov 16 + FRAME(16), %rcx
+	mov %rcx, -24(%r11)
+	mov 16 + FRAME(24), %rcx
+	mov %rcx, -16(%r11)
+	mov 16 + FRAME(32), %rcx
+	mov %rcx, -8(%r11)
+	FIXUP 1b, ., 9f
+	sub $64, %r11
+	mov %r11, 16 + FRAME(24)
+	mov 16 + BASE(UPCALL_SELF), %rcx
+	incq VCPU_COUNT + 16(%rcx)
+	mov VCPU_FAULT(%rcx), %r11
+	mov %r11, 16 + FRAME(0)
+	mov VCPU_INFO(%rcx), %r11
+	mov 16 + 8(%rsp), %rcx
+	mov %rcx, INFO_CR2(%r11)
+	movb $1, 1(%r11)
+	add $16, %rsp
+	movl $0, (%rsp)			/* it is kernel code now */
+	mov BASE(UPCALL_PAIR), %rcx
+	jmp jump_out
+9:	pop %r11
+	pop %rcx
+exception_long:
 	ENTER vcpu_on_exception
 	jmp leave
 
@@ -70,8 +119,6 @@ GLOBAL vmm_enter_event
 	/* Three ways: a system call of guest user code, iret to user code, other hypercalls.  The first
 	 * two are short: the guest's registers stay where they are, RCX and R11 are free, since the
 	 * instruction has destroyed them; what is not the usual case goes the long way. */
-#define FRAME(off) 24 + (off)(%rsp)	/* rip cs rflags rsp ss */
-#define BASE(off) (off) - (UPCALL_STACK_SIZE - 64)(%rsp)	/* of the first frame on the stack */
 GLOBAL vmm_enter_syscall
 	testl $FROM_U, (%rsp)
 	jz from_kernel

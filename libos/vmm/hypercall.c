@@ -45,7 +45,7 @@ static const struct call calls[XEN_CALLS] = {
 	CALL(XEN_CALLBACK_OP, "callback_op", call_callback_op, "event, failsafe, syscall")
 	CALL(XEN_XENOPROF_OP, "xenoprof_op", NULL, "no profiling")
 	CALL(XEN_EVENT_CHANNEL_OP, "event_channel_op", call_event_channel_op, "two-level ABI; no FIFO")
-	CALL(XEN_PHYSDEV_OP, "physdev_op", NULL, "no physical devices")
+	CALL(XEN_PHYSDEV_OP, "physdev_op", call_physdev_op, "set_iopl, without effect; no physical devices")
 	CALL(XEN_HVM_OP, "hvm_op", NULL, "HVM guests'")
 	CALL(XEN_SYSCTL, "sysctl", NULL, "dom0's")
 	CALL(XEN_DOMCTL, "domctl", NULL, "dom0's")
@@ -302,6 +302,15 @@ int64_t call_grant_table_op(struct vcpu *v, const uint64_t a[6])
 		return grant_op_version(a[0], a[1]);
 	}
 	return -XEN_ENOSYS;
+}
+
+/* ---- physdev_op -------------------------------------------------------------------------------- */
+
+/* Ports are emulated for the guest kernel whatever its I/O privilege level. */
+int64_t call_physdev_op(struct vcpu *v, const uint64_t a[6])
+{
+	(void)v;
+	return a[0] == XEN_PHYSDEV_SET_IOPL ? 0 : -XEN_ENOSYS;
 }
 
 /* ---- callbacks, console ----------------------------------------------------------------------- */

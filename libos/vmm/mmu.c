@@ -69,61 +69,70 @@ int64_t entry_write(uint64_t entry, unsigned op, uint64_t value, uint64_t *old)
 
 /* ---- mmu_update ----------------------------------------------------------------------------- */
 
-struct updates {
-	struct exo_pt_item item[BATCH];
-	unsigned n;
-};
-
-static int64_t updates_flush(struct updates *u, uint64_t *done)
+/* What the kernel can take as it is: an entry of level 1, or of a table that is data still. */
+static bool is_plain(const struct xen_mmu_update *item)
 {
-	size_t did = 0;
-	uint64_t status = u->n ? exo_pt_write_all(0, u->item, u->n, 0, EXO_FLUSH_NONE, &did) : EXO_OK;
-	*done += did;
-	u->n = 0;
-	return status ? -XEN_EINVAL : 0;
+	unsigned op = item->ptr & 7;
+	const struct note *n = note_of(item->ptr >> EXO_PAGE_SHIFT);
+	return n && n->level <= 1 && (op == XEN_MMU_NORMAL || op == XEN_MMU_PRESERVE_AD);
 }
 
-static int64_t update_one(struct updates *u, const struct xen_mmu_update *item, uint64_t *done)
+static int64_t update_other(const struct xen_mmu_update *item)
 {
 	unsigned op = item->ptr & 7;
 	uint64_t entry = item->ptr & ~7ul, old = 0;
-	const struct note *n = note_of(entry >> EXO_PAGE_SHIFT);
-	if (!n || (op != XEN_MMU_NORMAL && op != XEN_MMU_PRESERVE_AD && op != XEN_MMU_MACHPHYS))
+	if (!note_of(entry >> EXO_PAGE_SHIFT))
 		return -XEN_EINVAL;
-	if (op != XEN_MMU_MACHPHYS && n->level <= 1) {
-		u->item[u->n++] = (struct exo_pt_item){ item->ptr, item->val };
-		return u->n == BATCH ? updates_flush(u, done) : 0;
-	}
-	int64_t e = updates_flush(u, done);
-	if (e)
-		return e;
-	if (op == XEN_MMU_MACHPHYS)
+	switch (op) {
+	case XEN_MMU_MACHPHYS:
 		m2p_set(entry >> EXO_PAGE_SHIFT, item->val);
-	else
-		e = entry_write(entry, op == XEN_MMU_NORMAL ? EXO_PT_XCHG : EXO_PT_SET_AD, item->val, &old);
-	*done += !e;
-	return e;
+		return 0;
+	case XEN_MMU_NORMAL:
+	case XEN_MMU_PRESERVE_AD:
+		return entry_write(entry, op == XEN_MMU_NORMAL ? EXO_PT_XCHG : EXO_PT_SET_AD, item->val, &old);
+	}
+	return -XEN_EINVAL;
+}
+
+/* *done counts those carried out. */
+static int64_t updates_run(struct xen_mmu_update *item, unsigned n, uint32_t *done)
+{
+	for (unsigned i = 0, plain; i < n; i += plain) {
+		for (plain = 0; i + plain < n && is_plain(&item[i + plain]); plain++)
+			;
+		if (plain) {
+			struct exo_result r = exo_pt_write(0, (struct exo_pt_item *)&item[i], plain, 0,
+				EXO_FLUSH_NONE, 0);
+			*done += r.value;
+			if (r.status)
+				return -XEN_EINVAL;
+			continue;
+		}
+		int64_t e = update_other(&item[i]);
+		if (e)
+			return e;
+		*done += plain = 1;
+	}
+	return 0;
 }
 
 int64_t call_mmu_update(struct vcpu *v, const uint64_t a[6])
 {
-	struct updates u = { .n = 0 };
-	uint64_t done = 0;
-	uint32_t count;
-	int64_t e = 0, last;
+	struct xen_mmu_update item[BATCH];
+	_Static_assert(sizeof *item == sizeof(struct exo_pt_item), "passed on as they are");
+	uint32_t count = a[1], done = 0;
+	int64_t e = 0;
 	(void)v;
 	if ((a[3] & 0xffff) != XEN_DOMID_SELF || a[3] >> 16 & 0xffff)
 		return -XEN_EPERM;
-	for (uint64_t i = 0; !e && i < (uint32_t)a[1]; i++) {
-		struct xen_mmu_update item;
-		e = guest_read(&item, a[0] + i * sizeof item, sizeof item) ? update_one(&u, &item, &done) :
-			-XEN_EFAULT;
+	for (uint32_t i = 0, n; !e && i < count; i += n) {
+		n = count - i < BATCH ? count - i : BATCH;
+		e = guest_read(item, a[0] + i * sizeof *item, n * sizeof *item) ?
+			updates_run(item, n, &done) : -XEN_EFAULT;
 	}
-	last = updates_flush(&u, &done);
-	count = done;
-	if (a[2] && !guest_write(a[2], &count, sizeof count))
+	if (a[2] && !guest_write(a[2], &done, sizeof done))
 		return -XEN_EFAULT;
-	return e ? e : last;
+	return e;
 }
 
 /* ---- update_va_mapping ------------------------------------------------------------------------- */

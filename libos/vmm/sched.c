@@ -110,8 +110,9 @@ int64_t call_sched_op(struct vcpu *v, const uint64_t a[6])
 static void gates_load(struct vcpu *v, const struct xen_vcpu_context *c)
 {
 	for (unsigned i = 0; i < VECTORS; i++) {
-		const struct xen_trap_info *t = &c->trap[i];
-		v->trap[i] = (struct gate){ t->address, XEN_TRAP_DPL(t->flags), t->flags & XEN_TRAP_MASKS };
+		struct xen_trap_info t = c->trap[i];
+		t.vector = i;
+		gate_set(v, &t);
 	}
 	v->event_gate = (struct gate){ c->event_callback, 0, true };
 	v->failsafe_gate = (struct gate){ c->failsafe_callback, 0, c->flags & XEN_CONTEXT_FAILSAFE_MASKS };

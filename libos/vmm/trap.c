@@ -74,10 +74,18 @@ void guest_trap(struct vcpu *v, struct upcall_regs *r)
 
 /* ---- the virtual IDT ------------------------------------------------------------------------ */
 
+void gate_set(struct vcpu *v, const struct xen_trap_info *t)
+{
+	struct gate g = { t->address, XEN_TRAP_DPL(t->flags), t->flags & XEN_TRAP_MASKS };
+	v->trap[t->vector] = g;
+	if (t->vector == VECTOR_PF)
+		v->fault_short = g.masks ? g.address : 0;
+}
+
 int64_t call_set_trap_table(struct vcpu *v, const uint64_t a[6])
 {
-	if (!a[0])
-		memset(v->trap, 0, VECTORS * sizeof *v->trap);
+	for (unsigned i = 0; !a[0] && i < VECTORS; i++)
+		gate_set(v, &(struct xen_trap_info){ .vector = i });
 	for (uint64_t at = a[0]; a[0]; at += sizeof(struct xen_trap_info)) {
 		struct xen_trap_info t;
 		if (!guest_read(&t, at, sizeof t))
@@ -86,8 +94,7 @@ int64_t call_set_trap_table(struct vcpu *v, const uint64_t a[6])
 			break;
 		if (!canonical(t.address))
 			return -XEN_EINVAL;
-		v->trap[t.vector] = (struct gate){ t.address, XEN_TRAP_DPL(t.flags),
-			t.flags & XEN_TRAP_MASKS };
+		gate_set(v, &t);
 	}
 	return 0;
 }

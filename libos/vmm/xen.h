@@ -315,6 +315,7 @@ enum xen_feature {			/* bit numbers */
 	XEN_FEAT_RSDP_UNRESTRICTED = 15, XEN_FEATS = 32
 };
 
+#define XEN_PHYSDEV_SET_IOPL	6u		/* XEN_PHYSDEV_OP */
 #define XEN_CONSOLE_WRITE	0u		/* XEN_CONSOLE_IO */
 #define XEN_CONSOLE_READ	1u
 
