@@ -53,8 +53,9 @@ static uint32_t input(void)
 	return n;
 }
 
-/* ---- the hypervisor's own channel: on standard error -------------------------------------------- */
+/* ---- the hypervisor's own channel -------------------------------------------------------------- */
 
+/* What a guest says by console_io, before its ring works: it goes before what is in the ring. */
 static struct {
 	struct lock lock;
 	size_t size;
@@ -72,24 +73,24 @@ void console_raw(const char *text, size_t n)
 	io_kick(IO_CONSOLE);
 }
 
-static void raw_serve(void)
+/* True: all of it is out. */
+static bool raw_output(void)
 {
-	char text[sizeof raw.text];
 	if (!raw.size)
-		return;
+		return true;
 	lock_take(&raw.lock);
-	size_t n = raw.size;
-	memcpy(text, raw.text, n);
-	raw.size = 0;
+	size_t n = proxy_stopped(1) ? raw.size : proxy_put(1, raw.text, raw.size);
+	memmove(raw.text, raw.text + n, raw.size -= n);
 	lock_release(&raw.lock);
-	proxy_write(2, text, n);
+	return !raw.size;
 }
 
 /* ---- for the I/O thread ---------------------------------------------------------------------------- */
 
 void console_serve(void)
 {
-	raw_serve();
+	if (!raw_output() || !ring())
+		return;
 	uint32_t out = output(), in = input();
 	if (out || in)
 		evtchn_raise(vm.console_port);
@@ -97,17 +98,15 @@ void console_serve(void)
 
 unsigned console_wants(void)
 {
-	return (out_used() ? PROXY_WAIT_OUT : 0) |
-		(in_room() && !proxy_input_ended() ? PROXY_WAIT_IN : 0);
+	bool out = raw.size || (ring() && out_used());
+	return (out ? PROXY_WAIT_OUT : 0) |
+		(ring() && in_room() && !proxy_input_ended() ? PROXY_WAIT_IN : 0);
 }
 
 void console_drain(void)
 {
 	struct wait w;
-	raw_serve();
-	if (!ring())
-		return;
-	while (output(), out_used()) {
+	while (!raw_output() || (ring() && (output(), out_used()))) {
 		wait_start(&w);
 		proxy_wait(&w, PROXY_WAIT_OUT);
 		if (wait_for(&w, EXO_FOREVER) == EXO_LOST)

@@ -30,6 +30,15 @@ int vfile_write(struct vfile *f, uint64_t offset, const void *from, size_t n)
 	return f->write(f, offset, n, &m.io, 0);
 }
 
+uint64_t vdisk_sum(const void *bytes, size_t n)
+{
+	const uint8_t *at = bytes;
+	uint64_t sum = 0xcbf29ce484222325ul;		/* FNV-1a */
+	for (; n; n--)
+		sum = (sum ^ *at++) * 0x100000001b3ul;
+	return sum;
+}
+
 uint64_t *vdisk_table(uint64_t *root, uint64_t index, bool make)
 {
 	uint64_t *table = root;

@@ -71,6 +71,8 @@ struct vfile {
 int vfile_read(struct vfile *f, uint64_t offset, void *to, size_t n);
 int vfile_write(struct vfile *f, uint64_t offset, const void *from, size_t n);
 
+uint64_t vdisk_sum(const void *bytes, size_t n);	/* a checksum against accidents */
+
 /* A zeroed page of memory for good, NULL = none left; and one that comes back.  The monitor's are in
  * disk_open.c. */
 void *vdisk_page(void);

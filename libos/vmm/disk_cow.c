@@ -22,22 +22,18 @@
 #define FIRST		2u		/* block after the headers */
 #define ENTRIES		252u
 
+/* end: blocks of the file that are in use; last: the record of the present state, newest: the
+ * snapshot record made last, 0 = none; epoch: the first block that no snapshot knows. */
 struct header {
-	uint64_t magic, sequence;
-	uint64_t disk_bytes, base_bytes;
-	uint64_t end;			/* blocks of the file that are in use */
-	uint64_t last;			/* record of the present state, 0 = none */
-	uint64_t newest;		/* snapshot record, 0 = none */
-	uint64_t epoch;			/* first block that no snapshot knows */
+	uint64_t magic, sequence, disk_bytes, base_bytes, end, last, newest, epoch;
 	char base[COW_BASE];
 	uint64_t sum;
 };
 enum { MAP = 1, SNAPSHOT = 2 };
+/* self: its own block number; previous: earlier in this history, 0 = the base; count: entries of a
+ * map; older: the snapshot made before, in any history. */
 struct record {
-	uint64_t magic, self;		/* its own block number */
-	uint64_t kind, previous;	/* earlier in this history, 0 = the base */
-	uint64_t count;			/* MAP: entries */
-	uint64_t older, time;		/* SNAPSHOT: the one made before, in any history */
+	uint64_t magic, self, kind, previous, count, older, time;
 	union {
 		struct { uint64_t block, place; } entry[ENTRIES];
 		char name[COW_NAME];
@@ -52,8 +48,7 @@ struct cow {
 	struct header head;
 	uint64_t committed;		/* head.end of the header in the file */
 	uint64_t *table;		/* by disk block: the file's block, 0 = the base's */
-	struct record *map;		/* the map record that is being filled */
-	struct record *scratch;
+	struct record *map, *scratch;	/* the map that is being filled */
 	uint8_t *block;
 };
 _Static_assert(sizeof(struct cow) <= VDISK_BLOCK, "a page");
@@ -62,32 +57,24 @@ static struct cow *cow_of(struct vdisk *d) { return (struct cow *)d; }
 
 /* ---- headers and records ----------------------------------------------------------------------- */
 
-static uint64_t sum_of(const void *bytes, size_t n)
-{
-	const uint8_t *at = bytes;
-	uint64_t sum = 0xcbf29ce484222325ul;		/* FNV-1a */
-	for (; n; n--)
-		sum = (sum ^ *at++) * 0x100000001b3ul;
-	return sum;
-}
-
 static bool header_good(const struct header *h)
 {
-	return h->magic == MAGIC && h->sum == sum_of(h, offsetof(struct header, sum)) &&
+	return h->magic == MAGIC && h->sum == vdisk_sum(h, offsetof(struct header, sum)) &&
 		h->disk_bytes && h->disk_bytes % VDISK_SECTOR == 0 &&
 		h->disk_bytes <= VDISK_TABLE_MAX * VDISK_BLOCK && h->end >= FIRST && h->last < h->end &&
 		h->newest < h->end && h->epoch <= h->end && strnlen(h->base, COW_BASE) < COW_BASE;
 }
 
-static int header_read(struct vfile *f, struct header *to)
+static bool header_read(struct vfile *f, struct header *to, char *why, size_t size)
 {
 	struct header h[2];
 	for (unsigned i = 0; i < 2; i++)
-		if (f->size(f) < (int64_t)(FIRST * VDISK_BLOCK) ||
-		    vfile_read(f, i * VDISK_BLOCK, &h[i], sizeof h[i]) || !header_good(&h[i]))
+		if (vfile_read(f, i * VDISK_BLOCK, &h[i], sizeof h[i]) || !header_good(&h[i]))
 			h[i].sequence = 0;
 	*to = h[h[1].sequence > h[0].sequence];
-	return to->sequence ? 0 : -XEN_EINVAL;
+	if (!to->sequence)
+		snprintf(why, size, "it is no copy-on-write overlay, or its headers are damaged");
+	return to->sequence;
 }
 
 /* Makes what was written since the last time permanent. */
@@ -97,7 +84,7 @@ static int commit(struct vfile *f, struct header *h)
 	if (error)
 		return error;
 	h->sequence++;
-	h->sum = sum_of(h, offsetof(struct header, sum));
+	h->sum = vdisk_sum(h, offsetof(struct header, sum));
 	error = vfile_write(f, h->sequence % 2 * VDISK_BLOCK, h, sizeof *h);
 	return error ? error : f->sync(f);
 }
@@ -108,7 +95,7 @@ static int record_read(struct cow *c, uint64_t at, struct record *r)
 		-XEN_EINVAL;
 	if (error)
 		return error;
-	bool good = r->magic == MAGIC && r->self == at && r->sum == sum_of(r, offsetof(struct record, sum)) &&
+	bool good = r->magic == MAGIC && r->self == at && r->sum == vdisk_sum(r, offsetof(struct record, sum)) &&
 		r->previous < at && (r->kind == MAP ? r->count <= ENTRIES : r->kind == SNAPSHOT &&
 		r->older < at && strnlen(r->name, COW_NAME) < COW_NAME);
 	return good ? 0 : -XEN_EINVAL;
@@ -121,7 +108,7 @@ static int record_add(struct cow *c, struct record *r, unsigned kind)
 	r->kind = kind;
 	r->self = c->head.end;
 	r->previous = c->head.last;
-	r->sum = sum_of(r, offsetof(struct record, sum));
+	r->sum = vdisk_sum(r, offsetof(struct record, sum));
 	int error = vfile_write(c->file, r->self * VDISK_BLOCK, r, sizeof *r);
 	if (!error)
 		c->head.last = c->head.end++;
@@ -224,16 +211,22 @@ static int cow_write(struct vdisk *d, uint64_t offset, size_t n, struct vdisk_io
 	return 0;
 }
 
+/* The header in the file is what we have in memory. */
+static int seal(struct cow *c)
+{
+	int error = commit(c->file, &c->head);
+	if (!error)
+		c->committed = c->head.end;
+	return error;
+}
+
 static int cow_flush(struct vdisk *d)
 {
 	struct cow *c = cow_of(d);
 	int error = map_write(c);
-	if (error || c->committed == c->head.end)
-		return error ? error : c->file->sync(c->file);
-	error = commit(c->file, &c->head);
-	if (!error)
-		c->committed = c->head.end;
-	return error;
+	if (error)
+		return error;
+	return c->committed == c->head.end ? c->file->sync(c->file) : seal(c);
 }
 
 /* ---- making and opening ------------------------------------------------------------------------- */
@@ -252,12 +245,7 @@ int cow_create(struct vfile *overlay, const char *base_path, uint64_t base_bytes
 bool cow_base(struct vfile *overlay, char path[COW_BASE], char *why, size_t size)
 {
 	struct header h;
-	bool good = !header_read(overlay, &h);
-	if (good)
-		text_copy(path, h.base, COW_BASE);
-	else
-		snprintf(why, size, "it is no copy-on-write overlay, or its headers are damaged");
-	return good;
+	return header_read(overlay, &h, why, size) && text_copy(path, h.base, COW_BASE);
 }
 
 /* From the last record back: what is known already is later. */
@@ -286,22 +274,20 @@ struct vdisk *cow_open(struct vfile *overlay, struct vfile *base, char *why, siz
 {
 	static const struct vdisk_ops ops = { cow_read, cow_write, cow_flush, NULL };
 	struct cow *c = vdisk_page();
-	char path[COW_BASE];
 	uint64_t at;
-	if (!cow_base(overlay, path, why, size))
-		return NULL;
 	if (!c || !(c->table = vdisk_page()) || !(c->map = vdisk_page()) || !(c->scratch = vdisk_page()) ||
 	    !(c->block = vdisk_page())) {
 		snprintf(why, size, "no memory for the disk");
 		return NULL;
 	}
+	if (!header_read(overlay, &c->head, why, size))
+		return NULL;
 	c->file = overlay;
 	c->base = base;
-	header_read(overlay, &c->head);
 	c->committed = c->head.end;
 	c->disk = (struct vdisk){ &ops, c->head.disk_bytes, false };
 	if (base->size(base) != (int64_t)c->head.base_bytes)
-		snprintf(why, size, "its base %s has %ld bytes, not the %lu of when it was made", path,
+		snprintf(why, size, "its base %s has %ld bytes, not the %lu of when it was made", c->head.base,
 			(long)base->size(base), c->head.base_bytes);
 	else if (overlay->size(overlay) < (int64_t)(c->head.end * VDISK_BLOCK))
 		snprintf(why, size, "it is truncated: %ld bytes of %lu", (long)overlay->size(overlay),
@@ -330,9 +316,7 @@ static int turn(struct cow *c, uint64_t last)
 {
 	c->head.last = last;
 	c->head.epoch = c->head.end;
-	int error = commit(c->file, &c->head);
-	c->committed = c->head.end;
-	return error;
+	return seal(c);
 }
 
 int cow_snapshot(struct vdisk *d, const char *name, uint64_t time)

@@ -304,6 +304,8 @@ static void cow_damage(unsigned rounds)
 	overlay.size = size - 1;
 	CHECK(!reopen(&overlay, &base, why) && strstr(why, "truncated"));
 	overlay.size = 5000;
+	CHECK(!reopen(&overlay, &base, why) && why[0]);
+	overlay.size = 100;
 	CHECK(!reopen(&overlay, &base, why) && strstr(why, "no copy-on-write overlay"));
 	overlay.size = size;
 	base.size--;
