@@ -108,15 +108,15 @@ static void step(uint32_t event, uint32_t next, uint64_t frames)
 		s->dirty = true;
 }
 
-bool belady(const uint32_t *event, uint64_t n, uint32_t pages, uint64_t frames, struct belady *out)
+bool belady(const uint32_t *event, uint64_t n, uint32_t *next, uint32_t pages, uint64_t frames,
+	struct belady *out)
 {
-	uint32_t *next = port_memory(n * sizeof *next + 1);
 	page = port_memory(pages * sizeof *page);
 	heap = port_memory((frames + 1) * sizeof *heap);
 	*out = (struct belady){ 0 };
 	result = out;
 	heap_n = 0;
-	if (!next || !page || !heap || !frames || n >= NEVER)
+	if (!page || !heap || !frames || n >= NEVER)
 		return false;
 	look_ahead(event, n, pages, next);
 	for (uint64_t i = 0; i < n; i++)

@@ -10,7 +10,8 @@ static uint32_t last = ~0u;
 
 bool trace_start(uint64_t events)
 {
-	event = port_memory(events * sizeof *event);
+	while (events > 1 && !(event = port_memory(2 * events * sizeof *event)))
+		events /= 2;
 	most = event ? events : 0;
 	return event;
 }
@@ -52,7 +53,7 @@ void gc_touch_slow(const void *p, bool write)
 		trace_ref(mmu_page(p), write);
 }
 
-const uint32_t *trace_events(uint64_t *n, uint64_t *lost)
+uint32_t *trace_events(uint64_t *n, uint64_t *lost)
 {
 	*n = have;
 	*lost = dropped;

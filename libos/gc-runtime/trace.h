@@ -14,18 +14,19 @@ enum trace_kind { TRACE_READ, TRACE_WRITE, TRACE_BORN, TRACE_DIED };
 #define TRACE_KIND(e)	((e) >> 30)
 #define TRACE_PAGE(e)	((e) & 0x3fffffffu)
 
-/* Makes room for `events`; false: no memory. */
+/* Makes room for `events`, or half as many, and so on; false: no memory. */
 bool trace_start(uint64_t events);
 void trace_born(uint32_t page, uint32_t n);
 void trace_died(uint32_t page, uint32_t n);
 void trace_ref(uint32_t page, bool write);
-/* The events so far; *lost: how many there was no room for. */
-const uint32_t *trace_events(uint64_t *n, uint64_t *lost);
+/* The events so far; *lost: how many there was no room for.  Behind them is room for as many again. */
+uint32_t *trace_events(uint64_t *n, uint64_t *lost);
 
 /* What the optimum does with `frames` frames: Belady's MIN for what is evicted (the page whose next
  * reference lies farthest ahead; dead pages and those never used again leave for nothing).  A dirty
  * page that will be read again is written when it leaves. */
 struct belady { uint64_t references, pages, reads, writes; };
-bool belady(const uint32_t *event, uint64_t n, uint32_t pages, uint64_t frames, struct belady *out);
+bool belady(const uint32_t *event, uint64_t n, uint32_t *scratch, uint32_t pages, uint64_t frames,
+	struct belady *out);		/* scratch: n words; false: no memory */
 
 #endif

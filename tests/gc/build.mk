@@ -13,4 +13,17 @@ $(GC_TESTS)/mmu: $(call hobj,tests/gc/test_mmu.c tests/gc/mmu_main_linux.c $(GC_
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
 
+# For the machine: a folder for ./virtue run --add.
+GUEST_TESTS += $(GC_TESTS)/root/bin/gcmmu $(GC_TESTS)/root/bin/gctest
+
+$(GC_TESTS)/root/bin/gcmmu: $(call uobj,tests/gc/test_mmu.c tests/gc/mmu_main_exo.c) $(GC_CRT) $(BARE_CRT) \
+		$(LIBGC) $(LIBCOMMON) $(APP_LD)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(call link_app,0x400000)
+
+$(GC_TESTS)/root/bin/gctest: tests/gc/machine
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+
 CHECK_TESTS += $(GCLAB_LINUX)

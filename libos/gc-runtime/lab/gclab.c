@@ -208,9 +208,9 @@ static void print_optimum(void)
 {
 	struct belady b;
 	uint64_t n, lost, frames = lab.gc.memory ? lab.gc.memory / MMU_PAGE : mmu_frames_total();
-	const uint32_t *event = trace_events(&n, &lost);
-	if (lost || !belady(event, n, mmu.pages, frames, &b))
-		port_fail("gclab: the trace of %lu events is too long for this memory\n", n + lost);
+	uint32_t *event = trace_events(&n, &lost);
+	if (lost || !belady(event, n, event + n, mmu.pages, frames, &b))
+		port_fail("gclab: the trace of %lu events is too long for the memory that --opt has\n", n + lost);
 	port_print("optimum           %lu KiB written, %lu KiB read, in %lu frames; %lu references\n",
 		b.writes * 4, b.reads * 4, frames, b.references);
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
-# gclab in a domain of its own. Its quota: --mem, what a store in memory may take, and a few MiB for its
-# program, page tables and stack. Without --mem, half of what the session has.
-mem= store=0
+# gclab in a domain of its own. Its quota: --mem, what a store in memory may take, the trace of --opt, and a
+# few MiB for its program, page tables and stack. Without --mem, half of what the session has.
+mem= store=0 trace=0
 next=
 for word; do
 	case $next in
@@ -11,6 +11,7 @@ for word; do
 	case $word in
 	--mem) next=mem ;;
 	--store) next=store ;;
+	--opt) trace=96 ;;
 	*) next= ;;
 	esac
 done
@@ -21,4 +22,4 @@ case $mem in
 '') mem=$(awk '/^MemFree/ { print int($2 / 2048) }' /proc/meminfo) ;;
 *) mem=$(((mem + 1048575) >> 20)) ;;
 esac
-exec domain --mem "$((mem + mem / 64 + store + 8))M" -- /lib/gclab "$@"
+exec domain --mem "$((mem + mem / 64 + store + trace + 8))M" -- /lib/gclab "$@"
