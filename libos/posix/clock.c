@@ -190,7 +190,8 @@ CALL2(getrusage, who, to)
 		u.maxrss = (int64_t)(task_rss_most(t) * (PAGE / 1024));
 		break;
 	case RUSAGE_THREAD:
-		u.user = val(this_thread()->run_ns);
+		u.user = val(this_thread()->run_ns - this_thread()->system_ns);
+		u.system = val(this_thread()->system_ns);
 		u.maxrss = (int64_t)(task_rss_most(t) * (PAGE / 1024));
 		break;
 	case RUSAGE_CHILDREN:

@@ -109,6 +109,9 @@ void leave_again(struct regs *r)
 void event_user(struct regs *r)
 {
 	lock_take(&libos_lock);
+	this_cpu()->in_user = true;
+	events_take();
+	this_cpu()->in_user = false;
 	leave(r);
 }
 

@@ -89,7 +89,10 @@ struct cpu {			/* one context */
 	uint32_t root;			/* loaded */
 	struct thread *state_of;	/* whose extended state the registers hold */
 	bool idling;			/* and nobody has told it of work yet */
-	uint64_t since;			/* when `thread` came */
+	uint64_t turn;			/* when `thread` came */
+	uint64_t since;			/* up to here its CPU time is counted */
+	uint64_t sample;		/* when to look next where it runs */
+	bool in_user;			/* an event hit user code */
 	uint64_t armed;			/* its kernel timer; FOREVER: none */
 	uint64_t look;			/* when the tick considers those that are ready */
 	uint64_t idle_ns;
@@ -119,7 +122,8 @@ struct thread {
 	struct cpu *ran_on;
 	uint8_t *xstate;		/* XSAVE image */
 	uint64_t fs_base, gs_base;
-	uint64_t run_ns;
+	uint64_t run_ns, system_ns;	/* CPU time: all, and what of it counts as system time */
+	bool in_system;			/* as its last sample found it */
 	struct timer timer;		/* of its sleep */
 
 	uint64_t clear_tid;		/* user address, 0 = none */

@@ -9,6 +9,7 @@
 
 #define SLICE_NS	10000000ul	/* a thread's turn while others are ready */
 #define SLICE_SHORT_NS	1000000ul	/* ... and another CPU is idle */
+#define SAMPLE_NS	4000000ul	/* between looks whether user code or the libOS runs */
 
 struct cpu cpu_table[CPU_MAX];
 unsigned cpu_count = 1;
@@ -115,7 +116,8 @@ void sched_switched(void)
 		mm_load(t->mm);
 		state_load(c, t);
 		t->ran_on = c;
-		if (ready_head || timer_earliest() < c->armed || t->task->cpu_next != FOREVER)
+		if (ready_head || timer_earliest() < c->armed || c->sample < c->armed ||
+		    t->task->cpu_next != FOREVER)
 			work_set(t, WORK_SCHED);
 	}
 	if (c->dead) {
@@ -124,18 +126,35 @@ void sched_switched(void)
 	}
 }
 
-/* CPU time is counted when threads are switched; all of a process's counts as user time. */
+/* CPU time is counted exactly; which part of it is user and which system time is told by samples, as
+ * on Linux: what ran since the last look counts as the last sample found the thread. */
 void sched_account(void)
 {
 	struct cpu *c = this_cpu();
+	struct thread *t = c->thread;
 	uint64_t now = time_now(), ran = now - c->since;
-	if (c->thread == c->idle)
-		c->idle_ns += ran;
-	else
-		c->thread->run_ns += ran;
-	if (c->thread->task)
-		c->thread->task->p.user_time += ran;
 	c->since = now;
+	if (t == c->idle) {
+		c->idle_ns += ran;
+		return;
+	}
+	t->run_ns += ran;
+	if (t->in_system)
+		t->system_ns += ran;
+	if (t->task)
+		*(t->in_system ? &t->task->p.system_time : &t->task->p.user_time) += ran;
+}
+
+/* The moments are the same for all, whoever runs when they come. */
+static void sample(struct cpu *c, uint64_t now)
+{
+	if (now < c->sample)
+		return;
+	c->sample = (now / SAMPLE_NS + 1) * SAMPLE_NS;
+	if (c->thread == c->idle)
+		return;
+	c->thread->in_system = !c->in_user;
+	sched_account();
 }
 
 /* When to look next whether others should have this CPU, or an idle one. */
@@ -155,7 +174,10 @@ void schedule(void)
 		return;
 	}
 	sched_account();
+	c->turn = c->since;
 	look_set(c, c->since);
+	if (c->sample < c->since)	/* nobody looked while the CPU was idle */
+		c->sample = (c->since / SAMPLE_NS + 1) * SAMPLE_NS;
 	if (last->mm && last->state != THREAD_DEAD)
 		thread_state_save(last);
 	next->state = THREAD_RUNNING;
@@ -308,6 +330,8 @@ void sched_arm(void)
 {
 	struct cpu *c = this_cpu();
 	uint64_t when = timer_earliest();
+	if (c->sample < when)
+		when = c->sample;
 	if (ready_head && c->look < when)
 		when = c->look;
 	if (c->thread->task->cpu_next != FOREVER) {
@@ -323,6 +347,7 @@ void sched_arm(void)
 void sched_tick(uint64_t now)
 {
 	struct cpu *c = this_cpu();
+	sample(c, now);
 	timers_run(now);
 	if (c->thread->task && c->thread->task->cpu_next != FOREVER)
 		cpu_timers_check(c->thread->task);
@@ -333,7 +358,7 @@ void sched_tick(uint64_t now)
 		return;
 	if (idle_count)
 		kick_idle();
-	if (now - c->since >= SLICE_NS)
+	if (now - c->turn >= SLICE_NS)
 		work_set(c->thread, WORK_YIELD);
 }
 

@@ -147,6 +147,48 @@ static void usage(void)
 	SHOW(sysinfo(BAD));
 }
 
+static int64_t us_of(struct timeval t)
+{
+	return t.tv_sec * 1000000 + t.tv_usec;
+}
+
+static int64_t cpu_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* CPU time of a program that computes is user time, of one that only calls system time. */
+static void split(void)
+{
+	static char page[1 << 20];
+	struct rusage u, before, thread;
+	int64_t user, system, end = cpu_ms() + 200;
+	int fd = open("/dev/zero", O_RDONLY);
+
+	getrusage(RUSAGE_SELF, &before);
+	while (cpu_ms() < end)
+		for (volatile int i = 0; i < 200000; i++)
+			;
+	getrusage(RUSAGE_SELF, &u);
+	user = us_of(u.ru_utime) - us_of(before.ru_utime);
+	system = us_of(u.ru_stime) - us_of(before.ru_stime);
+	TRUE(user > 4 * system && user + system >= 190000);
+	before = u;
+	end = cpu_ms() + 200;
+	while (cpu_ms() < end)
+		read(fd, page, sizeof page);
+	getrusage(RUSAGE_SELF, &u);
+	getrusage(RUSAGE_THREAD, &thread);
+	user = us_of(u.ru_utime) - us_of(before.ru_utime);
+	system = us_of(u.ru_stime) - us_of(before.ru_stime);
+	TRUE(system > 4 * user && user + system >= 190000);
+	TRUE(us_of(thread.ru_stime) > 100000 && us_of(thread.ru_utime) > 100000);
+	close(fd);
+}
+
 static void randoms(void)
 {
 	unsigned char a[64] = { 0 }, b[64] = { 0 };
@@ -170,6 +212,7 @@ int main(void)
 	cpu_timer();
 	posix_timers();
 	usage();
+	split();
 	randoms();
 	return 0;
 }
