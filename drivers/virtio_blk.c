@@ -51,7 +51,7 @@ struct virtio_blk {
 	struct pci_function pci;
 	volatile uint8_t *common, *config, *isr;
 	volatile uint16_t *notify;
-	uint32_t notify_scale;
+	uint32_t notify_scale, notify_size;
 	volatile uint8_t *notify_base;
 	struct queue *queue;
 	uint64_t phys;
@@ -103,8 +103,10 @@ static bool queue_set(struct virtio_blk *v)
 	put64(v->common + QUEUE_DESC, v->phys);
 	put64(v->common + QUEUE_AVAIL, v->phys + offsetof(struct queue, avail));
 	put64(v->common + QUEUE_USED, v->phys + offsetof(struct queue, used));
-	v->notify = (volatile uint16_t *)(v->notify_base +
-		get16(v->common + QUEUE_NOTIFY) * v->notify_scale);
+	uint64_t notify = (uint64_t)get16(v->common + QUEUE_NOTIFY) * v->notify_scale;
+	if (notify & 1 || notify + 2 > v->notify_size)
+		return false;
+	v->notify = (volatile uint16_t *)(v->notify_base + notify);
 	put16(v->common + QUEUE_ENABLE, 1);
 	return true;
 }
@@ -243,6 +245,7 @@ bool virtio_blk_probe(const struct pci_function *f)
 	v->isr = isr;
 	v->notify_base = base;
 	v->notify_scale = pci_read(f, notify + 16);
+	v->notify_size = pci_read(f, notify + 12);
 	v->queue = block_memory(sizeof *v->queue, 4096, &v->phys);
 	pci_master(f, true);
 	v->block.interrupts = pci_interrupt(f, block_interrupt, &v->block);

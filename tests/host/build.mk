@@ -1,6 +1,7 @@
 # Tests of the hardware-free core on the developer's machine: a model of CPUs with TLBs.
 
-HOST_MODEL := $(call hobj,$(wildcard exo/core/*.c) tests/host/model.c tests/host/model_disk.c tests/host/audit.c)
+HOST_MODEL := $(call hobj,$(wildcard exo/core/*.c exo/net/*.c) tests/host/model.c tests/host/model_disk.c tests/host/model_net.c \
+	tests/host/audit.c)
 
 HOST_TESTS += $(BUILD)/tests/host-core
 $(BUILD)/tests/host-core: $(HOST_MODEL) $(call hobj,$(wildcard tests/host/test_*.c))
@@ -41,3 +42,10 @@ mutants: $(BUILD)/tests/host-core $(BUILD)/tests/fuzz ## Plant 100 bugs in exo/c
 	$(Q)$(PYTHON) tests/host/mutants.py $(BUILD)
 
 include tests/host/posix/build.mk
+
+# Disk drivers against devices that are wrong.
+HOST_TESTS += $(BUILD)/tests/host-drivers
+$(BUILD)/tests/host-drivers: $(call hobj,tests/host/drivers/test_drivers.c drivers/virtio_blk.c drivers/ahci.c drivers/nvme.c)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HLDFLAGS) -o $@ $^

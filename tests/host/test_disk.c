@@ -30,6 +30,7 @@ static struct user ring_make(unsigned slot)
 	struct user r = { .object = fresh(), .header = fresh(), .entries = fresh(), .name = slot };
 
 	r.h = pfn_to_virt(r.header);
+	memset(r.h, 0x5a, sizeof *r.h);		/* the indices are set to 0 */
 	OK(CALL6(RING_CREATE, r.object, r.header, r.entries, EXO_RING_BLOCK, EVENT, slot));
 	return r;
 }
@@ -167,6 +168,11 @@ TEST(disk_refuses_entries)
 	q.offset = 8;
 	REFUSED(q, ARG, SECTOR);
 	q = request(EXO_BLK_FLUSH, 1, 0);
+	REFUSED(q, ARG, SECTOR);
+	q = request(EXO_BLK_FLUSH, 0, 8);
+	REFUSED(q, ARG, SECTOR);
+	q = request(EXO_BLK_FLUSH, 0, 0);
+	q.offset = 1;
 	REFUSED(q, ARG, SECTOR);
 	q = request(EXO_BLK_READ, MODEL_SECTORS, 8);
 	REFUSED(q, ARG, SECTOR);
@@ -409,9 +415,14 @@ TEST(disk_gone)
 	struct exo_extent_info *info = (void *)model_window[0];
 
 	setup();
-	for (unsigned i = 0; i < 6; i++)
-		put(&u, request(EXO_BLK_READ, 8 * i, 8));
+	for (unsigned i = 0; i < 6; i++) {
+		struct exo_block_request q = request(EXO_BLK_READ, 8 * i, 8);
+
+		q.class = i % EXO_BLK_CLASSES;
+		put(&u, q);
+	}
 	OK(submit(&u));
+	CHECK(disks[0].waiting[EXO_BLK_PREFETCH] && disks[0].waiting[EXO_BLK_WRITEBACK], "some wait");
 	model_disks[0].broken = true;
 	model_time += 5100000000ul;
 	model_timer(0);
@@ -423,6 +434,18 @@ TEST(disk_gone)
 	CHECK(info->flags & EXO_DISK_GONE, "said so");
 	OK(CALL2(CAP_DELETE, 0, EXTENT));
 	OK(CALL2(CAP_DELETE, 0, RING));
+}
+
+/* Somebody changed the disk behind our back: extents were made for the other one. */
+TEST(disk_changed_by_reset)
+{
+	setup();
+	send(&u, request(EXO_BLK_READ, 8, 8));
+	model_disks[0].dev.sectors--;
+	model_time += 5100000000ul;
+	model_timer(0);
+	CHECK(disks[0].state == DISK_GONE && model_disks[0].off, "off");
+	IS(got(&u), GONE, 0);
 }
 
 TEST(disk_reset_has_a_timeout)
