@@ -10,7 +10,7 @@ suite("vmm-blk-long", [f"{BUILD}/tests/vmm-blk", "1000000", "7"], seconds=300, l
 suite("vmm-vdisk", [f"{BUILD}/tests/vmm-disk"])
 suite("vmm-vdisk-long", [f"{BUILD}/tests/vmm-disk", "20000", "7"], seconds=300, long=True)
 suite("vmm-docs", ["tests/vmm/docs"])
-suite("vmm-disks", ["tests/vmm/disks", BUILD], seconds=400, long=True)
+suite("vmm-disks", ["tests/vmm/disks", BUILD], seconds=900, long=True)
 
 CASES = ["--add", f"{BUILD}/tests/vmm/cases"]
 suite("vmm", shell("sh /vmm/cases", *CASES), seconds=120)
