@@ -143,6 +143,7 @@ static const char *full_ring(void)
 {
 	struct exo_completion c;
 	uint32_t seen = 0;
+	uint64_t start = time_now();
 	for (unsigned round = 0; round < 2; round++) {
 		for (unsigned i = 0; i < EXO_RING_SLOTS; i++) {
 			if (!round)
@@ -163,6 +164,7 @@ static const char *full_ring(void)
 			memset(page[i], 0, EXO_PAGE_SIZE);
 		}
 	}
+	report_line("disk: %lu us for 64 requests, 32 at a time", (time_now() - start) / 1000);
 	return NULL;
 }
 
@@ -172,7 +174,9 @@ static const char *interrupts(void)
 	uint64_t start = time_now();
 	for (unsigned i = 0; i < 64; i++)
 		IS(block_io(EXO_BLK_READ, i, 0), OK);
-	CHECK(time_now() - start < 64 * 100 * NS_PER_MS);
+	uint64_t each = (time_now() - start) / 64;
+	report_line("disk: %lu us a read, one at a time", each / 1000);
+	CHECK(each < 100 * NS_PER_MS);
 	return NULL;
 }
 
