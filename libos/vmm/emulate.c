@@ -166,6 +166,8 @@ bool emulate_store(struct vcpu *v, struct upcall_regs *r)
 /* ---- model-specific registers ---------------------------------------------------------------- */
 
 #define MSR_APIC_BASE	0x1bu
+#define MSR_MCG_CAP	0x179u			/* no banks, no state of machine checks */
+#define MSR_MCG_STATUS	0x17au
 #define MSR_MISC_ENABLE	0x1a0u
 #define MSR_PAT		0x277u
 #define MSR_EFER	0xc0000080u
@@ -198,6 +200,10 @@ static bool msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 	case MSR_MISC_ENABLE:
 		*value = MISC_ENABLE;
 		return true;
+	case MSR_MCG_CAP:
+	case MSR_MCG_STATUS:
+		*value = 0;
+		return true;
 	}
 	*value = 0;
 	return !v->trap[VECTOR_GP].address;	/* so early that it cannot be told */
@@ -219,6 +225,8 @@ static bool msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 		return value == EFER;
 	case MSR_PAT:
 		return value == PAT;
+	case MSR_MCG_STATUS:
+		return !value;
 	}
 	return !v->trap[VECTOR_GP].address;
 }
