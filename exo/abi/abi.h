@@ -11,6 +11,7 @@
 #define EXO_ABI_H
 
 #include <stdint.h>
+#include "net.h"
 
 #define EXO_ABI_VERSION	1
 #define EXO_PAGE_SIZE	4096ul
@@ -35,7 +36,8 @@
 
 enum exo_type {
 	EXO_T_NONE, EXO_T_FRAMES, EXO_T_DOMAIN, EXO_T_CONTEXT, EXO_T_EVENT,
-	EXO_T_SLICE, EXO_T_DEVICE, EXO_T_MACHINE, EXO_T_EXTENT, EXO_T_RING, EXO_T_COUNT
+	EXO_T_SLICE, EXO_T_DEVICE, EXO_T_MACHINE, EXO_T_EXTENT, EXO_T_RING, EXO_T_FLOW,
+	EXO_T_COUNT
 };
 
 /* Rights.  The lowest bit means "may be copied into another domain" for all. */
@@ -58,7 +60,8 @@ enum exo_type {
 /* slice */
 #define EXO_R_BIND	0x02u	/* bind contexts */
 #define EXO_R_LENGTH	0x04u	/* change lengths */
-/* device: ports, irq binding and acknowledgement; ring: submit */
+/* device: ports, irq binding and acknowledgement; ring: submit;
+ * flow: derive, bind */
 #define EXO_R_USE	0x02u
 /* machine */
 #define EXO_R_LOG	0x02u	/* write to the kernel's log */
@@ -301,7 +304,7 @@ struct exo_ring {
 	struct exo_completion completion[EXO_RING_SLOTS];	/* 0x100 */
 };
 _Static_assert(sizeof(struct exo_ring) == 0x300, "ring header");
-enum exo_ring_kind { EXO_RING_BLOCK, EXO_RING_KINDS };
+enum exo_ring_kind { EXO_RING_BLOCK, EXO_RING_RECEIVE, EXO_RING_TRANSMIT, EXO_RING_KINDS };
 
 #define EXO_SECTOR		512u
 #define EXO_BLOCK_SECTORS	8u	/* of a block, the unit of extents */

@@ -26,6 +26,8 @@ static bool slot_end(struct slot *s, unsigned *budget)
 		return requests_end(slot_domain(s), s, budget);
 	case EXO_T_RING:
 		return s->parent || ring_end(ring_at(s->aux), budget);
+	case EXO_T_FLOW:
+		return flow_slot_end(s, budget);
 	case EXO_T_SLICE:
 		slices_lose(slot_domain(s), s->aux, s->base, s->count);
 		return true;

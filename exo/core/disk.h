@@ -3,6 +3,7 @@
 #define EXO_DISK_H
 
 #include "context.h"
+#include "net.h"
 #include "drivers/block.h"
 
 /* ---- requests (ring.c): they lie in their ring's object ------------------- */
@@ -29,7 +30,11 @@ struct ring {
 	struct link link;		/* the domain's rings */
 	struct cap_ref event;
 	uint64_t taken, completed;	/* as in the header, which is not read back */
-	struct request request[EXO_RING_SLOTS];
+	uint32_t kind, slots;
+	union {
+		struct request request[EXO_RING_SLOTS];
+		struct packet_ring packets;	/* net.h */
+	};
 };
 _Static_assert(sizeof(struct ring) <= EXO_PAGE_SIZE, "ring object");
 
@@ -38,6 +43,10 @@ static inline struct request *request_at(uint32_t name)
 {
 	return &ring_at(name / EXO_RING_SLOTS)->request[name % EXO_RING_SLOTS];
 }
+/* Writes a completion, for which ring_room left room. */
+void ring_complete(struct ring *r, uint64_t id, uint64_t status, unsigned amount);
+/* Takes what was submitted, as far as there is room; status of ring_submit. */
+uint64_t ring_take(struct ring *r, uint64_t *n);
 /* Unpins its frames and completes it, with a code. */
 void request_done(uint32_t name, unsigned code);
 /* A capability in d's table (slot s) ends: requests that use it end.  False: a disk still works on

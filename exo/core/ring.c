@@ -16,16 +16,15 @@ static volatile struct exo_ring *header(const struct ring *r) { return pfn_to_vi
 
 /* ---- completions ----------------------------------------------------------- */
 
-/* There is room: see ring_room. */
-static void complete(struct ring *r, uint64_t id, uint64_t status, unsigned sectors)
+void ring_complete(struct ring *r, uint64_t id, uint64_t status, unsigned amount)
 {
 	volatile struct exo_ring *h = header(r);
-	volatile struct exo_completion *c = &h->completion[r->completed % EXO_RING_SLOTS];
+	volatile struct exo_completion *first = h->completion, *c = first + r->completed % r->slots;
 	struct slot *event = cap_ref_get(r->event, EXO_T_EVENT);
 
 	c->id = id;
 	c->status = status;
-	c->sectors = sectors;
+	c->sectors = amount;
 	__atomic_store_n(&h->completed, ++r->completed, __ATOMIC_RELEASE);
 	if (event)
 		context_signal(context_at(event->aux), slot_mask(event));
@@ -38,7 +37,7 @@ void request_done(uint32_t name, unsigned code)
 	for (unsigned i = 0; i < q->frames; i++)
 		frame_unpin(q->frame[i]);
 	q->state = REQUEST_FREE;
-	complete(ring_at(name / EXO_RING_SLOTS), q->id, code, code ? 0 : q->sectors);
+	ring_complete(ring_at(name / EXO_RING_SLOTS), q->id, code, code ? 0 : q->sectors);
 }
 
 /* ---- taking entries --------------------------------------------------------- */
@@ -119,7 +118,7 @@ static void take(struct ring *r, struct domain *d, const struct exo_block_reques
 	if (!status)
 		status = frames_check(d, e, q);
 	if (status) {
-		complete(r, e->id, status, 0);
+		ring_complete(r, e->id, status, 0);
 		return;
 	}
 	for (unsigned f = 0; f < q->frames; f++)
@@ -127,40 +126,60 @@ static void take(struct ring *r, struct domain *d, const struct exo_block_reques
 	disk_queue(r->id * EXO_RING_SLOTS + i);
 }
 
-/* How many entries can be taken: one for each slot that holds neither a request nor a completion
+/* How many entries can be taken: one for each slot that holds neither an entry nor a completion
  * that was not consumed.  -1: the libOS's index makes no sense. */
 static int ring_room(const struct ring *r)
 {
 	uint64_t unread = r->completed - header(r)->consumed, used = unread;
 
-	if (unread > EXO_RING_SLOTS)
+	if (unread > r->slots)
 		return -1;
-	for (unsigned i = 0; i < EXO_RING_SLOTS; i++)
+	if (r->kind != EXO_RING_BLOCK)
+		used += r->packets.last - r->packets.first;
+	for (unsigned i = 0; r->kind == EXO_RING_BLOCK && i < EXO_RING_SLOTS; i++)
 		used += r->request[i].state != REQUEST_FREE;
-	return used < EXO_RING_SLOTS ? EXO_RING_SLOTS - used : 0;
+	return used < r->slots ? r->slots - used : 0;
+}
+
+/* Takes the next entry.  False: its device has no room for it now. */
+static bool take_next(struct ring *r)
+{
+	if (r->kind != EXO_RING_BLOCK) {
+		struct exo_packet copy = ((volatile struct exo_packet *)
+			pfn_to_virt(r->entries))[r->taken % EXO_PACKET_SLOTS];
+
+		if (!packet_take(r, &copy))
+			return false;
+		header(r)->taken = ++r->taken;
+		return true;
+	}
+	struct exo_block_request copy = ((volatile struct exo_block_request *)
+		pfn_to_virt(r->entries))[r->taken % EXO_RING_SLOTS];
+
+	header(r)->taken = ++r->taken;
+	take(r, domain_at(r->domain), &copy);
+	return true;
+}
+
+uint64_t ring_take(struct ring *r, uint64_t *n)
+{
+	int room = ring_room(r);
+	uint64_t more = __atomic_load_n(&header(r)->submitted, __ATOMIC_ACQUIRE) - r->taken;
+
+	*n = 0;
+	if (room < 0 || more > r->slots)
+		return FAIL(ARG, 1);
+	while (*n < more && *n < (unsigned)room && take_next(r))
+		++*n;
+	return *n < more ? EXO_AGAIN : EXO_OK;
 }
 
 uint64_t call_ring_submit(struct call *c)
 {
 	struct slot *s;
-	uint64_t status = cap_find(current_domain(), c->rdi, EXO_T_RING, EXO_R_USE, 1, &s), n, more;
+	uint64_t status = cap_find(current_domain(), c->rdi, EXO_T_RING, EXO_R_USE, 1, &s);
 
-	if (status)
-		return status;
-	struct ring *r = ring_at(s->aux);
-	int room = ring_room(r);
-	more = __atomic_load_n(&header(r)->submitted, __ATOMIC_ACQUIRE) - r->taken;
-	if (room < 0 || more > EXO_RING_SLOTS)
-		return FAIL(ARG, 1);
-	for (n = 0; n < more && n < (unsigned)room; n++) {
-		struct exo_block_request copy = ((volatile struct exo_block_request *)
-			pfn_to_virt(r->entries))[r->taken % EXO_RING_SLOTS];
-
-		header(r)->taken = ++r->taken;
-		take(r, domain_at(r->domain), &copy);
-	}
-	c->rdx = n;
-	return n < more ? EXO_AGAIN : EXO_OK;
+	return status ? status : ring_take(ring_at(s->aux), &c->rdx);
 }
 
 /* ---- ends --------------------------------------------------------------------- */
@@ -195,7 +214,8 @@ bool requests_end(struct domain *d, const struct slot *s, unsigned *budget)
 	for (unsigned i = 0; i < d->rings; i++, id = ring_at(id)->link.next) {
 		if (!spend(budget, RING_UNITS))
 			return false;
-		idle &= ring_drain(ring_at(id), slot_name(s));
+		if (ring_at(id)->kind == EXO_RING_BLOCK)
+			idle &= ring_drain(ring_at(id), slot_name(s));
 	}
 	return idle;
 }
@@ -204,7 +224,9 @@ bool ring_end(struct ring *r, unsigned *budget)
 {
 	struct domain *d = domain_at(r->domain);
 
-	if (!spend(budget, RING_UNITS) || !ring_drain(r, 0))
+	if (!spend(budget, RING_UNITS))
+		return false;
+	if (!(r->kind == EXO_RING_BLOCK ? ring_drain(r, 0) : packets_end(r, budget)))
 		return false;
 	ring_remove(&d->rings_head, r->id, ring_link);
 	d->rings--;
@@ -244,6 +266,8 @@ uint64_t call_ring_create(struct call *c)
 	r->domain = d->id;
 	r->header = pages[0];
 	r->entries = pages[1];
+	r->kind = c->r10;
+	r->slots = r->kind == EXO_RING_BLOCK ? EXO_RING_SLOTS : EXO_PACKET_SLOTS;
 	r->event = (struct cap_ref){ slot_name(event), event->gen };
 	frame_pin(r->header);
 	frame_pin(r->entries);

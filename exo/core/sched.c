@@ -232,6 +232,8 @@ void sched_timer(void)
 		next = c->slot_end;
 	if (disks_deadline < next)
 		next = disks_deadline;
+	if (nets_deadline < next)
+		next = nets_deadline;
 	arch_timer_arm(warn < next ? warn : next);
 }
 
@@ -242,6 +244,8 @@ void sched_tick(void)
 	timer_run(&c->wheel, now);
 	if (now >= disks_deadline)
 		disks_tick(now);
+	if (now >= nets_deadline)
+		nets_tick(now);
 	if (now >= warn_time(c)) {
 		c->current->warned = 1;
 		context_signal(c->current, EXO_EV_SLICE_END);

@@ -108,6 +108,27 @@ static void count_tables(struct domain *d)
 
 /* ---- capabilities ------------------------------------------------------- */
 
+/* By pfn: what a flow gave to those derived from it. */
+static uint32_t room_of_children[MODEL_FRAMES];
+static bool is_flow[MODEL_FRAMES];
+
+static void check_flow(const struct slot *s)
+{
+	const struct flow *f = flow_at(s->aux), *from = f->parent ? flow_at(f->parent) : NULL;
+
+	AUDIT(f->id == s->aux && f->device < net_count, "capability to no flow");
+	AUDIT(f->cap == slot_name(s) || (slot_at(s->parent)->type == EXO_T_FLOW && slot_at(s->parent)->aux == f->id),
+		"a copy of flow %x derives from another one", f->id);
+	if (f->cap != slot_name(s) || !from)
+		return;
+	tally[s->aux].object++;
+	is_flow[s->aux] = true;
+	AUDIT(cube_within(&f->filter.cube, &from->filter.cube), "flow %x is not within its parent", f->id);
+	AUDIT(!(f->directions & ~from->directions), "flow %x has more directions than its parent", f->id);
+	AUDIT(slot_at(s->parent)->type == EXO_T_FLOW && slot_at(s->parent)->aux == from->id, "flow %x: parent", f->id);
+	room_of_children[from->id % MODEL_FRAMES] += f->given;
+}
+
 static void check_object(const struct slot *s)
 {
 	if (s->type == EXO_T_DOMAIN) {
@@ -121,6 +142,8 @@ static void check_object(const struct slot *s)
 	if (s->type == EXO_T_RING)
 		AUDIT(tally[s->aux].object && ring_at(s->aux)->domain == slot_domain(s)->id,
 			"capability to no ring");
+	if (s->type == EXO_T_FLOW)
+		check_flow(s);
 	if (s->type == EXO_T_EVENT)
 		AUDIT(s->parent, "an event derives from its context");
 }
@@ -209,6 +232,44 @@ static void check_contexts(struct domain *d)
 
 /* ---- rings ------------------------------------------------------------------ */
 
+static void check_requests(struct domain *d, const struct ring *r)
+{
+	uint32_t id = r->id;
+
+	for (unsigned i = 0; i < EXO_RING_SLOTS; i++) {
+		const struct request *q = &r->request[i];
+
+		for (unsigned f = 0; q->state != REQUEST_FREE && f < q->frames; f++)
+			tally[q->frame[f]].pins++;
+		AUDIT(q->state == REQUEST_FREE || q->disk < disk_count, "request %u of ring %x", i, id);
+		AUDIT(q->state == REQUEST_FREE || (slot_at(q->extent)->type == EXO_T_EXTENT &&
+			slot_domain(slot_at(q->extent)) == d), "request %u of ring %x outlived its extent", i, id);
+		AUDIT(q->state == REQUEST_FREE || !q->loan || (slot_at(q->loan)->type == EXO_T_FRAMES &&
+			slot_domain(slot_at(q->loan)) == d), "request %u of ring %x outlived its loan", i, id);
+	}
+}
+
+static void check_packets(const struct ring *r)
+{
+	const struct packet_ring *p = &r->packets;
+	uint32_t id = p->flow_head;
+
+	AUDIT(p->last - p->first <= EXO_PACKET_SLOTS, "ring %x has %lu packets", r->id, p->last - p->first);
+	for (uint64_t n = p->first; n != p->last; n++)
+		tally[p->slot[n % EXO_PACKET_SLOTS].frame].pins++;
+	AUDIT(!p->flows == !id, "ring %x: %u flows, but head %x", r->id, p->flows, id);
+	for (unsigned n = 0; n < p->flows; n++, id = flow_at(id)->link.next) {
+		const struct flow *f = flow_at(id);
+		const struct slot *by = slot_at(f->bound_by);
+
+		AUDIT(f->ring == r->id && f->device == p->device, "flow %x of ring %x", id, r->id);
+		AUDIT(by->type == EXO_T_FLOW && by->aux == id, "flow %x outlived its binding", id);
+		AUDIT(f->filter.live == (r->kind == EXO_RING_RECEIVE), "flow %x: live %u", id, f->filter.live);
+		AUDIT(r->kind != EXO_RING_RECEIVE || f->filter.owner == r->domain, "flow %x: owner", id);
+	}
+	AUDIT(id == p->flow_head, "ring %x: flows are linked wrongly", r->id);
+}
+
 static void check_rings(struct domain *d)
 {
 	uint32_t id = d->rings_head;
@@ -221,17 +282,10 @@ static void check_rings(struct domain *d)
 		tally[id].object++;
 		tally[r->header].pins++;
 		tally[r->entries].pins++;
-		for (unsigned i = 0; i < EXO_RING_SLOTS; i++) {
-			const struct request *q = &r->request[i];
-
-			for (unsigned f = 0; q->state != REQUEST_FREE && f < q->frames; f++)
-				tally[q->frame[f]].pins++;
-			AUDIT(q->state == REQUEST_FREE || q->disk < disk_count, "request %u of ring %x", i, id);
-			AUDIT(q->state == REQUEST_FREE || (slot_at(q->extent)->type == EXO_T_EXTENT &&
-				slot_domain(slot_at(q->extent)) == d), "request %u of ring %x outlived its extent", i, id);
-			AUDIT(q->state == REQUEST_FREE || !q->loan || (slot_at(q->loan)->type == EXO_T_FRAMES &&
-				slot_domain(slot_at(q->loan)) == d), "request %u of ring %x outlived its loan", i, id);
-		}
+		if (r->kind == EXO_RING_BLOCK)
+			check_requests(d, r);
+		else
+			check_packets(r);
 	}
 	AUDIT(id == d->rings_head, "domain %x: rings are linked wrongly", d->id);
 }
@@ -254,6 +308,44 @@ static void check_disks(void)
 		}
 		AUDIT(issued == disks[i].issued && background == disks[i].background,
 			"disk %u: %u requests, counted %u", i, issued, disks[i].issued);
+	}
+}
+
+static void check_neighbours(const struct demux *d, const struct filter *f)
+{
+	for (unsigned k = 0; k < d->shapes; k++) {
+		const struct filter *other = d->shape[d->order[k]].list;
+
+		for (unsigned n = d->shape[d->order[k]].filters; n; n--, other = other->next)
+			AUDIT(other == f || !cube_overlap(&f->cube, &other->cube) ||
+				cube_within(&f->cube, &other->cube) != cube_within(&other->cube, &f->cube),
+				"live filters cross, or are the same");
+	}
+}
+
+/* Live filters are disjoint or nested; room is neither made nor lost. */
+static void check_nets(void)
+{
+	for (uint32_t pfn = 1; pfn < MODEL_FRAMES; pfn++)
+		AUDIT(!is_flow[pfn] || flow_at(pfn)->given == flow_at(pfn)->room + flow_at(pfn)->filter.live +
+			room_of_children[pfn], "flow %x has lost room", pfn);
+	for (unsigned i = 0; i < net_count; i++) {
+		const struct demux *d = &nets[i].demux;
+		unsigned filters = 0;
+
+		for (unsigned k = 0; k < d->shapes; k++) {
+			const struct filter *f = d->shape[d->order[k]].list;
+
+			for (unsigned n = d->shape[d->order[k]].filters; n; n--, f = f->next) {
+				const struct flow *flow = (const struct flow *)f;
+
+				filters++;
+				AUDIT(flow->ring && ring_at(flow->ring)->kind == EXO_RING_RECEIVE, "a live filter without ring");
+				check_neighbours(d, f);
+			}
+		}
+		AUDIT(filters == d->count && filters <= d->max, "card %u: %u filters, counted %u", i, filters, d->count);
+		AUDIT(nets[i].started - nets[i].sent <= NET_QUEUE, "card %u sends too much", i);
 	}
 }
 
@@ -323,6 +415,8 @@ static void check_region(uint32_t index)
 void audit(void)
 {
 	memset(tally, 0, sizeof tally);
+	memset(room_of_children, 0, sizeof room_of_children);
+	memset(is_flow, 0, sizeof is_flow);
 	memset(large_ro, 0, sizeof large_ro);
 	memset(large_rw, 0, sizeof large_rw);
 	gather_domains();
@@ -340,6 +434,7 @@ void audit(void)
 		check_region(i);
 	AUDIT(!frame_table[0].pins && !frame_table[0].mapped && !frame_table[0].typerefs, "frame 0 is used");
 	check_disks();
+	check_nets();
 	check_cpus();
 	model_check_caches();
 }

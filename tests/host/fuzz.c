@@ -15,6 +15,7 @@
 #include "tests/host/kinds.h"
 #include "exo/core/device.h"
 #include "tests/host/model_disk.h"
+#include "tests/host/model_net.h"
 
 #define HOSTILE		2u
 #define FRAMES		300u	/* that each starts with */
@@ -172,7 +173,8 @@ static uint64_t argument(enum kind kind)
 	static const uint8_t types[] = { [K_CAP_FRAMES] = EXO_T_FRAMES, [K_CAP_DOMAIN] = EXO_T_DOMAIN,
 		[K_CAP_CONTEXT] = EXO_T_CONTEXT, [K_CAP_EVENT] = EXO_T_EVENT, [K_CAP_SLICE] = EXO_T_SLICE,
 		[K_CAP_DEVICE] = EXO_T_DEVICE, [K_CAP_MACHINE] = EXO_T_MACHINE,
-		[K_CAP_EXTENT] = EXO_T_EXTENT, [K_CAP_RING] = EXO_T_RING };
+		[K_CAP_EXTENT] = EXO_T_EXTENT, [K_CAP_RING] = EXO_T_RING,
+		[K_CAP_FLOW] = EXO_T_FLOW };
 
 	switch (kind) {
 	case K_NONE:
@@ -251,6 +253,35 @@ static void disks_run(void)
 	model_disks_dma();
 }
 
+/* Little variety, so that packets, flows and permissions meet. */
+static void packet_write(uint8_t *p)
+{
+	memset(p, 0, 60);
+	p[0] = chance(2);
+	p[6] = chance(2);
+	p[12] = 8;
+	p[14] = 0x45;
+	p[17] = 46;
+	p[23] = 6 + chance(2);
+	p[37] = chance(3);
+}
+
+static void nets_run(void)
+{
+	uint8_t packet[60];
+
+	for (unsigned i = 0; i < MODEL_NETS; i++) {
+		model_net_finish(i, chance(3));
+		model_nets[i].lost |= chance(2000) == 0;
+		if (model_nets[i].lost && chance(100) == 0)
+			model_time += 2100000000ul;
+		model_nets[i].reset_steps = chance(4);
+		packet_write(packet);
+		model_net_receive(i, packet, sizeof packet);
+	}
+	model_nets_dma();
+}
+
 /* ---- the two domains ---------------------------------------------------- */
 
 static struct result must(struct result r, const char *what)
@@ -270,6 +301,7 @@ static void finish(unsigned number, uint64_t a, uint64_t b)
 		}
 		model_step_all();
 		disks_run();
+		nets_run();
 		model_timer(0);
 	}
 	CHECK(false, "%s does not end", grammar[number].name);
@@ -350,6 +382,12 @@ static void endow(struct hostile *h, const struct hostile *peer)
 			.count = 400 };
 		CHECK(!cap_insert(h->d, 14 + i, 0, &s, NULL, &name), "extent");
 	}
+	for (unsigned i = 0; i < MODEL_NETS; i++) {
+		if (!flow_at(MODEL_FLOW + i)->cap)
+			model_flow_put(model_init(), 120 + i, i);
+		CHECK(!cap_insert(h->d, 16 + i, 0, &(struct slot){ .type = EXO_T_FLOW, .aux = MODEL_FLOW + i,
+			.rights = EXO_R_USE | EXO_R_GRANT }, slot_at(flow_at(MODEL_FLOW + i)->cap), &name), "flow");
+	}
 }
 
 static void make_both(void)
@@ -406,6 +444,19 @@ static void meddle(void)
 	model_run(0, hostile[chance(HOSTILE)].d);
 }
 
+static void fill_packets(struct ring *r, struct exo_ring *h)
+{
+	for (unsigned n = chance(6); n; n--) {
+		struct exo_packet *e = (struct exo_packet *)pfn_to_virt(r->entries) + h->submitted++ % EXO_PACKET_SLOTS;
+
+		*e = (struct exo_packet){ .frame = chance(30) ? pick_type(EXO_F_DATA) : pick_pfn(),
+			.offset = chance(3) ? 0 : any(), .length = chance(20) ? 60 + chance(1600) : any(),
+			.reserved = { chance(50) == 0 } };
+		if (e->frame < MODEL_FRAMES && frame_table[e->frame].type == EXO_F_DATA && !e->offset)
+			packet_write(pfn_to_virt(e->frame));
+	}
+}
+
 /* Entries of a ring, most of them sensible. */
 static void fill_ring(uint64_t name)
 {
@@ -416,6 +467,12 @@ static void fill_ring(uint64_t name)
 		return;
 	struct ring *r = ring_at(s->aux);
 	struct exo_ring *h = pfn_to_virt(r->header);
+	if (r->kind != EXO_RING_BLOCK) {
+		h->consumed = chance(200) ? h->completed : any();
+		h->submitted = r->taken;
+		fill_packets(r, h);
+		return;
+	}
 	h->consumed = chance(200) ? h->completed : any();
 	h->submitted = r->taken;
 	for (unsigned n = chance(6); n; n--) {
@@ -436,11 +493,29 @@ static void fill_ring(uint64_t name)
 		h->submitted = any();
 }
 
+/* Within a flow that there is, in a frame that may hold it. */
+static void sensible_flow(uint64_t a[6])
+{
+	static const struct exo_atom atoms[] = { { EXO_L2, 2, 12, 0, 0xffff, 0x0800 }, { EXO_L2, 1, 0, 0, 1, 1 },
+		{ EXO_L2, 1, 6, 0, 1, 1 }, { EXO_L3, 1, 9, 0, 0xff, 6 }, { EXO_L4, 2, 2, 0, 0xffff, 1 },
+		{ EXO_L4, 2, 2, 0, 0xffff, 2 } };
+	struct exo_atom *out = (struct exo_atom *)window();
+
+	a[0] = pick_cap(EXO_T_FLOW);
+	a[1] = whose()->first + 24 + chance(FRAMES - 40);
+	a[2] = WINDOW;
+	a[3] = 1 + chance(3);
+	for (unsigned i = 0; i < a[3]; i++)
+		out[i] = atoms[i && chance(2) ? chance(6) : 0];
+	a[4] = EXO_FLOW_OPTIONS(1 + chance(3), chance(12));
+	a[5] = 0;
+}
+
 static void hostile_call(void)
 {
 	static const uint8_t often[] = { EXO_CALL_PT_WRITE, EXO_CALL_FRAME_RETYPE, EXO_CALL_PT_WRITE,
 		EXO_CALL_CAP_COPY, EXO_CALL_FRAME_LEND, EXO_CALL_CAP_DELETE, EXO_CALL_FRAME_GIVE,
-		EXO_CALL_RING_SUBMIT };
+		EXO_CALL_RING_SUBMIT, EXO_CALL_FLOW_DERIVE, EXO_CALL_FLOW_BIND };
 	unsigned number = chance(2) ? often[chance(sizeof often)] : chance(EXO_CALL_COUNT);
 	uint64_t a[6];
 	struct result r;
@@ -461,9 +536,11 @@ static void hostile_call(void)
 	}
 	if (number == EXO_CALL_RING_SUBMIT)
 		fill_ring(a[0]);
+	if (number == EXO_CALL_FLOW_DERIVE && chance(10))
+		sensible_flow(a);
 	if (number == EXO_CALL_RING_CREATE && chance(10)) {
 		a[4] = pick_cap(EXO_T_EVENT);
-		a[3] = 0;
+		a[3] = chance(3);
 		for (unsigned i = 0; i < 3; i++)
 			a[i] = whose()->first + 24 + chance(FRAMES - 40);
 	}
@@ -488,6 +565,7 @@ static void turn(void)
 		model_run(cpu, hostile[chance(HOSTILE)].d);
 	model_on(cpu);
 	disks_run();
+	nets_run();
 	programs_run();
 	if (!cpu_at(cpu)->current || this_cpu()->current->domain == domain_init_id)
 		return;

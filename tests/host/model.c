@@ -6,6 +6,7 @@
 #include <string.h>
 #include "tests/host/model.h"
 #include "tests/host/model_disk.h"
+#include "tests/host/model_net.h"
 #include "exo/core/table.h"
 
 #define TLB_ENTRIES	64u
@@ -741,6 +742,7 @@ void model_boot(uint64_t seed)
 	model_time = 1000;
 	locked = false;
 	model_disks_boot();
+	model_nets_boot();
 	boot_frames();
 	for (here = 0; here < MODEL_CPUS; here++) {
 		cpus[here].cpu.number = here;
