@@ -12,17 +12,20 @@
 \name:
 .endm
 
-/* RAX = this vCPU, by the guest kernel's GS base if there are several.  RCX and R11 are scratch. */
-.macro VCPU_FIND
+/* RAX = this vCPU, by the guest kernel's GS base if there are several.  A guest that has just loaded
+ * GS and not told yet is lost: it goes the way through the kernel.  RCX and R11 are scratch. */
+.macro VCPU_FIND lost
 	mov fast_vcpu(%rip), %rax
 	cmpl $1, fast_vcpus(%rip)
 	je 2f
 	lea fast_vcpu(%rip), %rcx
 	rdgsbase %r11
+	test %r11, %r11
+	jz \lost
 1:	mov (%rcx), %rax
 	add $8, %rcx
 	test %rax, %rax
-	jz fast_lost
+	jz \lost
 	cmp %r11, VCPU_GS(%rax)
 	jne 1b
 2:
@@ -78,14 +81,14 @@ GLOBAL fast_hypercall
 	push %rax			/* fast_rewind counts these by their bytes: 1, 1, 2 */
 	push %rcx
 	push %r11
-	VCPU_FIND
+	VCPU_FIND hypercall_lost
 	STACK_ENTER fast_hypercall_masked
 	lea 32(%rcx), %rax
 	REGISTERS %rax, 24(%rcx), 8(%rcx), 16(%rcx), 0(%rcx)
 
 /* Jumped to by the site, RSP = struct xen_iret.  RAX, RCX and R11 are in it. */
 GLOBAL fast_iret
-	VCPU_FIND
+	VCPU_FIND iret_lost
 	cmpb $0, VCPU_USER_READY(%rax)
 	je iret_long
 	cmpq $0, 24(%rsp)		/* the word that is resume's root */
@@ -108,6 +111,12 @@ iret_long:
 	STACK_ENTER fast_iret_masked
 	REGISTERS %rcx, $0, $0, $XEN_IRET, $0
 
-fast_lost:				/* GS is no vCPU's: only wrgsbase can do that */
-	ud2
+hypercall_lost:
+	pop %r11
+	pop %rcx
+	pop %rax
+	jmp *fast_hypercall_trap(%rip)
+iret_lost:
+	mov $XEN_IRET, %eax
+	jmp *fast_iret_trap(%rip)
 	.section .note.GNU-stack, "", @progbits

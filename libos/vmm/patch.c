@@ -15,14 +15,17 @@
 #define TRIES		64u		/* then this guest's hypercalls look different */
 #define NEAR_PAGES	256u
 #define INT3		0xcc
-#define JUMP_SIZE	14u
+#define JUMP_SIZE	14u		/* jmp *0(%rip) and its pointer */
 
-static const uint8_t hypercall_code[] = { 0x51, 0x41, 0x53, 0x0f, 0x05, 0x41, 0x5b, 0x59 };
-#define HYPERCALL_TRAPS	5u		/* where RIP is in it: push rcx, r11; syscall; pop r11, rcx */
+/* push rcx, r11; syscall; pop r11, rcx; and ret, for a copy of it */
+static const uint8_t hypercall_code[] = { 0x51, 0x41, 0x53, 0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3 };
+#define HYPERCALL_SIZE	8u
+#define HYPERCALL_TRAPS	5u		/* where RIP is in it */
 static const uint8_t iret_code[] = { 0xb8, XEN_IRET, 0, 0, 0, 0x0f, 0x05 };	/* mov, syscall */
 
 struct vcpu *fast_vcpu[VMM_VCPUS + 1];
 uint32_t fast_vcpus;
+uint64_t fast_hypercall_trap, fast_iret_trap;	/* in the guest: the ways through the kernel */
 unsigned patch_tries;
 
 void patch_init(void)
@@ -48,7 +51,7 @@ static bool poke(struct vcpu *v, uint64_t va, const uint8_t *bytes, size_t n)
 		v->scratch_pfn << EXO_PAGE_SHIFT, n, 0).status;
 }
 
-/* Padding up to the next function, in this page; 0: none. */
+/* JUMP_SIZE bytes up to the next function, in this page; 0: none. */
 static uint64_t padding_in(struct vcpu *v, uint64_t page)
 {
 	const uint8_t *code = (const uint8_t *)v->scratch;
@@ -73,17 +76,26 @@ static uint64_t padding_near(struct vcpu *v, uint64_t va)
 	return at;
 }
 
+/* Writes code into some padding nearby: where; 0: not possible. */
+static uint64_t padding_use(struct vcpu *v, uint64_t near, const uint8_t *code, size_t n)
+{
+	uint64_t at = padding_near(v, near);
+	return at && poke(v, at, code, n) ? at : 0;
+}
+
 /* Writes a CALL or JMP (opcode) to `target`, by a jump in some padding, and what follows it. */
 static bool site_change(struct vcpu *v, uint64_t site, uint8_t opcode, const char *target,
 	const char *rest, size_t rest_size)
 {
-	uint8_t jump[JUMP_SIZE] = { 0xff, 0x25 }, code[8] = { opcode };	/* jmp *0(%rip) */
-	uint64_t at = padding_near(v, site), to = (uint64_t)target;
-	int32_t distance = at - (site + 5);
+	uint8_t jump[JUMP_SIZE] = { 0xff, 0x25 }, code[8] = { opcode };
+	uint64_t to = (uint64_t)target, at;
 	memcpy(jump + 6, &to, sizeof to);
+	if (!(at = padding_use(v, site, jump, sizeof jump)))
+		return false;
+	int32_t distance = at - (site + 5);
 	memcpy(code + 1, &distance, sizeof distance);
 	memcpy(code + 5, rest, rest_size);
-	return at && poke(v, at, jump, sizeof jump) && poke(v, site, code, 5 + rest_size);
+	return poke(v, site, code, 5 + rest_size);
 }
 
 /* ---- sites ---------------------------------------------------------------------------------------- */
@@ -98,14 +110,25 @@ static bool is_code(uint64_t site, const uint8_t *code, size_t n)
 static void patch_hypercall(struct vcpu *v, struct upcall_regs *r)
 {
 	uint64_t site = r->up.rip - HYPERCALL_TRAPS, saved[2];
-	if (v->event_gate.address || !is_code(site, hypercall_code, sizeof hypercall_code) ||
-	    !guest_read(saved, r->up.rsp, sizeof saved) ||
-	    !site_change(v, site, 0xe8, fast_hypercall, "\x0f\x1f\x00", 3))
+	if (v->event_gate.address || !is_code(site, hypercall_code, HYPERCALL_SIZE) ||
+	    !guest_read(saved, r->up.rsp, sizeof saved))
+		return;
+	fast_hypercall_trap = padding_use(v, site, hypercall_code, sizeof hypercall_code);
+	if (!fast_hypercall_trap || !site_change(v, site, 0xe8, fast_hypercall, "\x0f\x1f\x00", 3))
 		return;
 	r->r11 = saved[0];
 	r->rcx = saved[1];
 	r->up.rsp += sizeof saved;
-	r->up.rip = site + sizeof hypercall_code;
+	r->up.rip = site + HYPERCALL_SIZE;
+}
+
+/* Behind the jump its last instruction is still there. */
+static void patch_iret(struct vcpu *v, struct upcall_regs *r)
+{
+	uint64_t site = r->up.rip - sizeof iret_code;
+	fast_iret_trap = r->up.rip - 2;
+	if (is_code(site, iret_code, sizeof iret_code))
+		site_change(v, site, 0xe9, fast_iret, "", 0);
 }
 
 void patch_site(struct vcpu *v, struct upcall_regs *r)
@@ -116,10 +139,10 @@ void patch_site(struct vcpu *v, struct upcall_regs *r)
 	if (up > 1)
 		return;
 	patch_tries--;
-	if (r->rax != XEN_IRET)
+	if (r->rax == XEN_IRET)
+		patch_iret(v, r);
+	else
 		patch_hypercall(v, r);
-	else if (is_code(r->up.rip - sizeof iret_code, iret_code, sizeof iret_code))
-		site_change(v, r->up.rip - sizeof iret_code, 0xe9, fast_iret, "", 0);
 }
 
 /* ---- events in fast.S --------------------------------------------------------------------------- */
