@@ -145,6 +145,7 @@ struct gc_stats {
 	uint64_t reread_dead;		/* pages read though their content was dead */
 	uint64_t kept;			/* victims the collector refused */
 	uint64_t revoked;		/* frames given back */
+	uint64_t moved;			/* pages that changed their address, without a copy */
 	uint64_t peak;			/* frames in use, at most */
 	uint64_t summary_bytes, summary_peak;	/* of out-edge summaries */
 	uint32_t pause[GC_PAUSES];	/* us */

@@ -16,7 +16,7 @@ static unsigned globals;
 static bool verify;
 
 static const struct gc_collector *const collectors[] = { &collector_summary, &collector_bookmark,
-	&collector_gen, &collector_card, &collector_semi };
+	&collector_gen, &collector_card, &collector_compact, &collector_semi };
 static const struct gc_pager *const pagers[] = { &pager_aware, &pager_lru, &pager_clock, &pager_age,
 	&pager_leaf };
 

@@ -277,23 +277,68 @@ void paging_fresh(uint32_t page, uint32_t n, unsigned flags)
 	}
 }
 
+static void drop(uint32_t p)
+{
+	struct page *r = page_of(p);
+	slot_drop(p);
+	if (r->state == PAGE_IN) {
+		gone(p, PAGE_NONE);
+		mmu_do(MMU_UNMAP, p, 1, 0, 0);
+	}
+	r->state = PAGE_NONE;
+}
+
 void paging_discard(uint32_t page, uint32_t n)
 {
 	if (paging.record)
 		trace_died(page, n);
 	for (uint32_t p = page; pager->discards && p < page + n; p++) {
-		struct page *r = page_of(p);
-		slot_drop(p);
-		if (r->state == PAGE_IN) {
-			gone(p, PAGE_NONE);
-			mmu_do(MMU_UNMAP, p, 1, 0, 0);
-			gc_stats.discarded++;
-		} else if (r->state == PAGE_OUT) {
-			r->state = PAGE_NONE;
-			gc_stats.discarded_out++;
-		}
+		gc_stats.discarded += page_of(p)->state == PAGE_IN;
+		gc_stats.discarded_out += page_of(p)->state == PAGE_OUT;
+		drop(p);
 	}
 }
+
+/* ---- moving --------------------------------------------------------------------------------- */
+
+/* The record's part; true: the page is mapped. */
+static bool move_record(uint32_t from, uint32_t to)
+{
+	struct page *old = page_of(from), *new = page_of(to), was = *old;
+	bool in = was.state == PAGE_IN;
+	drop(to);
+	if (in)
+		gone(from, PAGE_NONE);
+	*new = (struct page){ .space = was.space, .flags = was.flags & ~PAGE_SEEN, .slot = was.slot,
+		.hash = was.hash, .count = was.count, .state = was.state };
+	*old = (struct page){ .space = SPACE_FREE };
+	if (in)
+		came(to, false);
+	return in;
+}
+
+void paging_move(uint32_t from, uint32_t to, uint32_t n)
+{
+	struct mmu_op op[BATCH];
+	for (uint32_t done = 0, k; done < n; done += k) {
+		unsigned ops = 0;
+		/* no two operations of a batch share pages */
+		for (k = 0; k < BATCH && k < from - to && done + k < n; k++) {
+			paging_ready(to + done + k);
+			if (move_record(from + done + k, to + done + k))
+				op[ops++] = (struct mmu_op){ MMU_MOVE, from + done + k, 1, 0, to + done + k };
+		}
+		if (mmu_batch(op, ops))
+			port_fail("gc: pages cannot be moved\n");
+	}
+	gc_stats.moved += n;
+	if (paging.record) {
+		trace_died(from, n);
+		trace_born(to, n);
+	}
+}
+
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 static bool on_fault(const struct mmu_fault *f)
 {

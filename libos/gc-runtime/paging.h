@@ -79,6 +79,9 @@ void paging_ready(uint32_t page);
 void paging_fresh(uint32_t page, uint32_t n, unsigned flags);
 /* Their content is dead.  A pager that knows of collections drops it. */
 void paging_discard(uint32_t page, uint32_t n);
+/* Pages [from, from + n) become those at `to`, below, whose content is dead: frames, slots and records
+ * move, no content does.  The collector's marks and `count` are its own affair. */
+void paging_move(uint32_t from, uint32_t to, uint32_t n);
 /* Makes room for n frames; ends the program if that cannot be. */
 void paging_room(uint64_t n);
 /* Harvests the A bits of all pages and shows them to the pager; `forget`: clears them only. */

@@ -167,7 +167,7 @@ struct gc_object *region_alloc_large(uint32_t refs, uint64_t granules)
 	return o;
 }
 
-static uint32_t large_end(uint32_t first)
+uint32_t region_large_end(uint32_t first)
 {
 	uint32_t p = first + 1;
 	while (p < region.large_end && page_in_use(p) && page_of(p)->space == SPACE_REST)
@@ -318,11 +318,17 @@ static void mark_all(void)
 
 /* ---- sweeping ---------------------------------------------------------------------------------- */
 
+/* All of an evicted page may be known to live; of a large object only some pages are out. */
+static bool stays_live(uint32_t p)
+{
+	return region.hooks && page_of(p)->state == PAGE_OUT && page_of(p)->space == SPACE_MATURE &&
+		!region.hooks->exact(p);
+}
+
 static void clear_live(uint32_t first, uint32_t end)
 {
 	for (uint32_t p = first; p < end; p++)
-		if (page_in_use(p) && !(region.hooks && page_of(p)->state == PAGE_OUT &&
-				!region.hooks->exact(p)))
+		if (page_in_use(p) && !stays_live(p))
 			memset(page_bits(paging.live, p), 0, WORDS * 8);
 }
 
@@ -368,7 +374,7 @@ static void sweep(void)
 		end = p + 1;
 		if (!page_in_use(p))
 			continue;
-		end = large_end(p);
+		end = region_large_end(p);
 		if (!bit_get(paging.live, granule_of(mmu_address(p))))
 			for (uint32_t i = p; i < end; i++)
 				free_page(i);

@@ -44,6 +44,7 @@ void region_init(uint32_t first, uint32_t end, const struct region_hooks *hooks)
 struct gc_object *region_alloc(uint32_t granules, bool leaf);
 /* A zeroed large object; NULL: no such run of addresses is free. */
 struct gc_object *region_alloc_large(uint32_t refs, uint64_t granules);
+uint32_t region_large_end(uint32_t first);	/* the page behind that large object */
 /* A page that the allocator is filling. */
 bool region_filling(uint32_t page);
 

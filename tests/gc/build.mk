@@ -1,7 +1,7 @@
 # The GC runtime on its Linux back end, under ASan and UBSan: the lab, and the MMU interface alone.
 
 GC_TESTS := $(BUILD)/tests/gc
-HOST_TESTS += $(GC_TESTS)/gclab $(GC_TESTS)/mmu
+HOST_TESTS += $(GC_TESTS)/gclab $(GC_TESTS)/mmu $(GC_TESTS)/large
 
 $(GC_TESTS)/gclab: $(call hobj,$(GC_LINUX_SRC) $(GC_LAB_SRC) $(GC_LINUX_MAIN))
 	$(call say,LD)
@@ -13,11 +13,22 @@ $(GC_TESTS)/mmu: $(call hobj,tests/gc/test_mmu.c tests/gc/mmu_main_linux.c $(GC_
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
 
+$(GC_TESTS)/large: $(call hobj,$(GC_LINUX_SRC) tests/gc/test_large.c $(GC_LINUX_MAIN))
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
+
 # For the machine: a folder for ./virtue run --add.
-GUEST_TESTS += $(GC_TESTS)/root/bin/gcmmu $(GC_TESTS)/root/bin/gctest
+GUEST_TESTS += $(GC_TESTS)/root/bin/gcmmu $(GC_TESTS)/root/bin/gclarge $(GC_TESTS)/root/bin/gctest
 
 $(GC_TESTS)/root/bin/gcmmu: $(call uobj,tests/gc/test_mmu.c tests/gc/mmu_main_exo.c) $(GC_CRT) $(BARE_CRT) \
 		$(LIBGC) $(LIBCOMMON) $(APP_LD)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(call link_app,0x400000)
+
+$(GC_TESTS)/root/bin/gclarge: $(call uobj,tests/gc/test_large.c) $(GC_CRT) $(BARE_CRT) $(LIBGC) $(LIBCOMMON) \
+		$(APP_LD)
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(call link_app,0x400000)

@@ -3,7 +3,8 @@
 GC = f"{BUILD}/tests/gc"
 
 suite("gc-mmu", [f"{GC}/mmu"])
-suite("gc-matrix", ["tests/gc/matrix", f"{GC}/gclab", "6"], seconds=120)
+suite("gc-large", ["sh", "-c", f"for c in summary bookmark gen gen-card compact semi; do {GC}/large $c; done"])
+suite("gc-matrix", ["tests/gc/matrix", f"{GC}/gclab", "6", "trees", "lru-cache"], seconds=120)
 suite("gc-errors", ["tests/gc/errors", f"{GC}/gclab"])
 suite("gc-matrix-long", ["tests/gc/matrix", f"{GC}/gclab", "3"], seconds=1800, long=True)
 suite("gc-figures", ["tests/gc/figures", f"{BUILD}/gclab-linux"], seconds=600, long=True)
