@@ -35,7 +35,7 @@ static const struct call calls[XEN_CALLS] = {
 	CALL(XEN_GRANT_TABLE_OP, "grant_table_op", call_grant_table_op, "version 1: setup, size, version")
 	CALL(XEN_VM_ASSIST, "vm_assist", call_vm_assist, "what is so anyway; no run-state flag")
 	CALL(XEN_UPDATE_VA_MAPPING_OTHERDOMAIN, "update_va_mapping_otherdomain", NULL, "one domain")
-	CALL(XEN_IRET, "iret", NULL, "done (not in a multicall)")
+	CALL(XEN_IRET, "iret", NULL, "not in a multicall")
 	CALL(XEN_VCPU_OP, "vcpu_op", call_vcpu_op, "no NMI, physical id, time area")
 	CALL(XEN_SET_SEGMENT_BASE, "set_segment_base", call_set_segment_base, "")
 	CALL(XEN_MMUEXT_OP, "mmuext_op", call_mmuext_op, "no LDT")
