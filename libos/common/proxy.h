@@ -128,6 +128,8 @@ struct wait;
 /* Adds products to a predicate (always: a signal is there to be taken), and asks the session to
  * signal changes: to be followed by the wait.  Nothing without a proxy. */
 void proxy_wait(struct wait *w, unsigned what);
+/* From any context: the session hasn't signalled since the last wait began (or there is none). */
+bool proxy_waits(void);
 /* Says the status (0-255) and ends the domain. */
 _Noreturn void proxy_exit(unsigned status);
 

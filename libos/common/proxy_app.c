@@ -239,6 +239,11 @@ void proxy_wait(struct wait *w, unsigned what)
 	__atomic_store_n(&px.page->app_waits.value, 1, __ATOMIC_SEQ_CST);
 }
 
+bool proxy_waits(void)
+{
+	return !px.page || __atomic_load_n(&px.page->app_waits.value, __ATOMIC_RELAXED);
+}
+
 /* ---- files -------------------------------------------------------------------------------- */
 
 uint64_t proxy_loan(void) { return px.cap; }

@@ -22,7 +22,7 @@ static struct {
 	uint64_t bits;			/* IO_*: what was kicked */
 	uint32_t sleeps;		/* 1: signal it after a change of bits */
 	uint32_t ending;		/* 1: somebody has called io_end */
-	uint64_t event, bits_phys;
+	uint64_t event, context, bits_phys;
 	uint64_t stop;			/* when the guest's time is over; 0: it was not asked to stop */
 	unsigned status;
 	char text[512];
@@ -51,12 +51,24 @@ void io_from_guest(void *to, uint64_t phys, size_t n)
 
 /* ---- kicks ----------------------------------------------------------------------------------- */
 
+/* A busy vCPU would keep the thread from the CPU that both share until its slice ends. */
+void io_yield(void)
+{
+	bool asleep = __atomic_load_n(&io.sleeps, __ATOMIC_RELAXED) && proxy_waits();
+	const struct exo_control *mine = upcall_base_of(__builtin_frame_address(0))->control;
+	if (!asleep && mine->cpu == ((const struct exo_control *)start_page->control)->cpu)
+		exo_yield(io.context);		/* refused if it isn't ready */
+}
+
 void io_kick(uint64_t bits)
 {
 	__atomic_fetch_or(&io.bits, bits, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&io.sleeps, __ATOMIC_SEQ_CST) &&
-	    __atomic_exchange_n(&io.sleeps, 0, __ATOMIC_ACQ_REL))
-		exo_event_signal(io.event, WAKE);
+	if (!__atomic_load_n(&io.sleeps, __ATOMIC_SEQ_CST) ||
+	    !__atomic_exchange_n(&io.sleeps, 0, __ATOMIC_ACQ_REL))
+		return;
+	exo_event_signal(io.event, WAKE);
+	if (bits & ~IO_CONSOLE)			/* output may gather */
+		io_yield();
 }
 
 static void sleep(void)
@@ -118,6 +130,7 @@ void io_init(void)
 	if (e.status)
 		vm_refuse("an event for the I/O thread: %s", exo_status_text(e.status));
 	io.event = e.value;
+	io.context = start_cap(start_page, CAP_CONTEXT);
 	io.bits_phys = phys_of(&io.bits);
 	store_init();
 	console_init();

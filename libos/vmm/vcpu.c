@@ -129,6 +129,8 @@ void vcpu_events(struct vcpu *v, uint64_t bits)
 {
 	if (bits & EXO_EV_TIMER)
 		timer_fired(v);
+	if (bits & EXO_EV_SLICE_START)
+		io_yield();
 }
 
 void vcpu_on_event(struct upcall_regs *r)
@@ -222,6 +224,7 @@ int vcpu_make(struct vcpu *v)
 	c = exo_event_create(EXO_SLOT_ANY, v->context, VCPU_KICK);
 	v->event = c.value;
 	exo_context_ctl(v->context, EXO_CTX_ROUTE, (uint64_t)__text_lo, (uint64_t)__text_hi, 0);
+	exo_context_ctl(v->context, EXO_CTX_WARN, 0, 1, 0);	/* SLICE_START, for io_yield */
 	v->made = true;
 	return c.status ? -XEN_ENOMEM : 0;
 }

@@ -148,6 +148,7 @@ void grant_put(uint32_t ref);
 void io_init(void);			/* vm_refuse on a bad disk */
 _Noreturn void io_run(void);
 void io_kick(uint64_t bits);		/* from any context: wakes it; no call if it is awake */
+void io_yield(void);			/* from a vCPU that gets its CPU again: the I/O thread first */
 /* The way out from any context: what the guest wrote to its console is delivered, then `text`
  * ("" = nothing; copied) on standard error; the domain ends with this status.  vm_end's way
  * once io_run runs. */
