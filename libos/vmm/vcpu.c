@@ -206,6 +206,15 @@ static void control_fill(struct vcpu *v, struct exo_control *c, void *stack)
 	c->entry[EXO_UP_EVENT] = (uint64_t)vmm_enter_event;
 }
 
+/* In whose unused slots it runs: several guests, and a guest's vCPUs, share the CPUs out. */
+static uint64_t cpu_home(const struct vcpu *v)
+{
+	static struct exo_domain_info self;
+	if (!self.id)
+		exo_domain_info(0, &self);
+	return (self.id + v->number) % start_page->cpus;
+}
+
 int vcpu_make(struct vcpu *v)
 {
 	uint64_t trap_pfn, object = frame_take(), save = frame_alloc();
@@ -216,8 +225,8 @@ int vcpu_make(struct vcpu *v)
 	if (!object || !save || !control || !stack || !v->trap || !v->scratch)
 		return -XEN_ENOMEM;
 	control_fill(v, control, stack);
-	struct exo_result c = exo_context_create(0, object, v->control_pfn, save,
-		(v->number + 1) % start_page->cpus, EXO_SLOT_ANY);
+	struct exo_result c = exo_context_create(0, object, v->control_pfn, save, cpu_home(v),
+		EXO_SLOT_ANY);
 	if (c.status)
 		return -XEN_ENOMEM;
 	v->context = c.value;
