@@ -9,7 +9,11 @@ const struct gc_store *store;
 static uint64_t used[SLOTS_MAX / 64 + 1];
 static uint32_t slots, taken, hint;
 
-static const struct gc_store *const stores[] = { &store_file, &store_memory };
+static const struct gc_store *const stores[] = { &store_file, &store_memory,
+#if !__STDC_HOSTED__
+	&store_disk,
+#endif
+};
 
 int slots_open(const char *option, uint32_t want, const char **why)
 {

@@ -18,7 +18,7 @@ struct gc_store {
 	int (*write)(const struct gc_io *io, unsigned n);
 	int (*read)(const struct gc_io *io, unsigned n);
 };
-extern const struct gc_store store_memory, store_file;
+extern const struct gc_store store_memory, store_file, store_disk;	/* the last on Virtue only */
 
 /* Slots, by slots.c. */
 int slots_open(const char *option, uint32_t want, const char **why);	/* "memory", "file:PATH" */

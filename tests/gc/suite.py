@@ -11,3 +11,6 @@ suite("gc-figures", ["tests/gc/figures", f"{BUILD}/gclab-linux"], seconds=600, l
 
 suite("gc-machine", shell("gctest", "--add", f"{GC}/root"), seconds=120)
 suite("gc-machine-all", shell("gctest --all", "--add", f"{GC}/root"), seconds=1200, long=True)
+suite("gc-disk", ["tests/gc/disk", "answers"], seconds=120)
+suite("gc-disk-errors", ["tests/gc/disk", "errors"], seconds=240, long=True)
+suite("gc-exocc", ["tests/gc/exocc"])

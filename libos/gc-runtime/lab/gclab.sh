@@ -1,12 +1,13 @@
 #!/bin/sh
-# gclab in a domain of its own. Its quota: --mem, what a store in memory may take, the trace of --opt, and a
-# few MiB for its program, page tables and stack. Without --mem, half of what the session has.
-mem= store=0 trace=0
+# gclab in a domain of its own. Its quota: --mem, what a store in memory may take, the trace of --opt, and
+# a few MiB for its program, page tables and stack; without --mem, half of what the session has. With
+# --store disk it gets the session's first disk.
+mem= store=0 trace=0 disk=
 next=
 for word; do
 	case $next in
 	mem) mem=$word ;;
-	store) case $word in memory:*) store=${word#memory:} ;; file*) store=0 ;; esac ;;
+	store) case $word in memory:*) store=${word#memory:} ;; disk) disk='--disk 0' ;; esac ;;
 	esac
 	case $word in
 	--mem) next=mem ;;
@@ -22,4 +23,5 @@ case $mem in
 '') mem=$(awk '/^MemFree/ { print int($2 / 2048) }' /proc/meminfo) ;;
 *) mem=$(((mem + 1048575) >> 20)) ;;
 esac
-exec domain --mem "$((mem + mem / 64 + store + trace + 8))M" -- /lib/gclab "$@"
+# shellcheck disable=SC2086
+exec domain $disk --mem "$((mem + mem / 64 + store + trace + 8))M" -- /lib/gclab "$@"
