@@ -8,6 +8,7 @@
  * Runs once, before other CPUs do anything; a fault in the module is named and ends the boot.
  */
 #include "exo/arch/machine.h"
+#include "exo/core/cap.h"
 #include "exo/core/device.h"
 #include "exo/core/disk.h"
 #include "exo/core/domain.h"
@@ -146,12 +147,13 @@ static void name_cap(const char *name, int number, uint64_t cap)
 	c->cap = cap;
 }
 
-static void give_cap(const char *name, int number, const struct slot *value)
+static uint64_t give_cap(const char *name, int number, const struct slot *value)
 {
 	uint64_t cap;
 	if (cap_insert(init, 0, 0, value, NULL, &cap))
 		panic("init: no room for capability %s", name);
 	name_cap(name, number, cap);
+	return cap;
 }
 
 static void give_device(const char *name, uint16_t port, uint16_t count, int irq)
@@ -172,6 +174,13 @@ static void give_extent(unsigned disk)
 		.count = blocks < UINT32_MAX ? blocks : UINT32_MAX });
 }
 
+static void give_flow(unsigned net)
+{
+	uint64_t cap = give_cap("net", net, &(struct slot){
+		.type = EXO_T_FLOW, .rights = EXO_R_GRANT | EXO_R_USE, .aux = nets[net].all });
+	flow_at(nets[net].all)->cap = slot_name(domain_slot(init, EXO_CAP_INDEX(cap)));
+}
+
 static void give_caps(void)
 {
 	give_cap("self", -1, &(struct slot){
@@ -186,6 +195,8 @@ static void give_caps(void)
 		give_device("power", acpi.pm1a, 2, -1);
 	for (unsigned i = 0; i < disk_count; i++)
 		give_extent(i);
+	for (unsigned i = 0; i < net_count; i++)
+		give_flow(i);
 	for (unsigned i = 0; i < export_count; i++)
 		give_cap(exports[i].name, -1, &(struct slot){
 			.type = EXO_T_FRAMES, .rights = EXO_R_GRANT | EXO_R_READ,

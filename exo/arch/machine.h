@@ -196,6 +196,7 @@ void pci_init(void);			/* drivers find their devices */
 void irq_msi(unsigned n);		/* vector VEC_MSI + n; lock held */
 bool pci_irq(unsigned gsi);		/* a line of the drivers'? lock held */
 void disks_init(void);			/* brings up what they found */
+void nets_init(void);			/* (nets.c) the same */
 
 /* ---- apic.c, clock.c, smp.c, trace.c, init.c -------------------------------------- */
 

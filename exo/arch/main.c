@@ -41,6 +41,7 @@ static void boot_rest(void)
 	make_slices();
 	pci_init();
 	disks_init();
+	nets_init();
 	memory_finish();
 	init_create();
 	smp_release();

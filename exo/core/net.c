@@ -9,7 +9,7 @@
 #define ANSWER_NS	2000000000ul	/* a frame that is not sent by then is lost */
 #define RESET_NS	5000000000ul
 #define LOOK_NS		500000000ul	/* for time-outs */
-#define POLL_NS		20000000ul	/* where interrupts may not arrive */
+#define POLL_NS		1000000ul	/* where interrupts may not arrive */
 #define STEP_NS		1000000ul	/* of a reset */
 
 struct net nets[NETS_MAX];

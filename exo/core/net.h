@@ -55,7 +55,7 @@ void flow_make_all(uint32_t id, uint32_t device, uint32_t room);
 
 /* ---- devices (net.c) --------------------------------------------------------------- */
 
-#define NETS_MAX	4u
+#define NETS_MAX	2u
 
 enum net_device_state { NET_STATE_READY, NET_STATE_RESETTING, NET_STATE_GONE };
 
@@ -67,6 +67,7 @@ struct net {
 	uint64_t deadline;		/* of the oldest */
 	uint64_t reset_started;
 	uint64_t nobody;		/* frames received that no filter wanted */
+	uint32_t all;			/* the flow of all its packets */
 	uint32_t waiting;		/* rings to be told when there is room */
 	uint8_t state;
 };

@@ -10,6 +10,7 @@
 #include "frames.h"
 #include "lock.h"
 #include "note.h"
+#include "packets.h"
 #include "proxy.h"
 #include "pt.h"
 #include "ring.h"

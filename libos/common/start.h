@@ -33,6 +33,7 @@ extern struct exo_start *start_page;
 #define CAP_POWER	"power"		/* device: the ACPI power-off port */
 #define CAP_DEBUG	"debug"		/* device: isa-debug-exit */
 #define CAP_DISK	"disk"		/* disk0, disk1...: extents */
+#define CAP_NET		"net"		/* net0, net1...: flows */
 #define CAP_MEMORY	"memory"	/* loan: struct frames_promise (frames.h) */
 #define CAP_MEMORY_MORE	"memory-more"	/* event: asks for frames of it */
 #define CAP_PROXY	"proxy"		/* loan: the proxy frames (proxy.h) */

@@ -1,0 +1,9 @@
+"""Network cards in the machine, with a peer on the wire that watches what comes out."""
+
+RUN = "tests/nic/run"
+
+suite("nic-e1000e", [RUN, "e1000e"])
+suite("nic-e1000", [RUN, "e1000"])
+for model in ("e1000e", "e1000"):
+    suite(f"nic-{model}-1", [RUN, "--cpus", "1", model], long=True)
+    suite(f"nic-{model}-lines", [RUN, "--nomsi", model], long=True)
