@@ -8,6 +8,7 @@ Ways to fail that only a stand-in for the kernel shows are in harness_test.py; w
 commands do is left to tests/posix.
 """
 
+import hashlib
 import os
 import sys
 import time
@@ -54,6 +55,20 @@ def command_is_byte_for_byte():
 @case
 def bytes_in_and_out():
     expect_result(virtue(script="cat", stdin=ALL_BYTES * 64), 0, ALL_BYTES * 64)
+
+
+@case
+def stdin_from_a_large_file():
+    """Far more than the line could carry in the time."""
+    data = os.urandom(1 << 20) * 8
+    with open("large", "wb") as file:
+        file.write(data)
+    with open("large", "rb") as file:
+        file.seek(1 << 20)
+        script = "dd bs=1M count=1 2>/dev/null | md5sum; wc -c"
+        result = virtue("--timeout", "60", script=script, stdin=file)
+    wanted = hashlib.md5(data[:1 << 20]).hexdigest()
+    expect_result(result, 0, f"{wanted}  -\n{6 << 20}\n".encode())
 
 
 @case

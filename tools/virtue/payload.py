@@ -15,6 +15,10 @@ from . import newc
 # SeaBIOS doesn't show a disc smaller than one cylinder (16 heads of 63 sectors).
 SMALLEST_DISC = 1 << 20
 
+# A file as standard input that is larger goes into the overlay, as the line is slow; but not if it
+# takes more than an eighth of the machine's memory.
+SLOW_INPUT = 32 << 10
+
 
 class PayloadError(Exception):
     """What the user wants to add cannot be added; the text says why."""
@@ -31,15 +35,18 @@ def command_line(options):
 
 
 def stdin_is_packed(options):
-    """Whether standard input goes into the overlay: under --icount, where frames would arrive at
-    an instruction that differs from run to run, if it has an end at all times (a file)."""
-    if not options.icount or options.command is None:
+    """Whether standard input goes into the overlay: a large file does; under --icount, where frames
+    would arrive at an instruction that differs from run to run, all that has an end at all times."""
+    if options.command is None:
         return False
     try:
-        mode = os.fstat(0).st_mode
+        info = os.fstat(0)
     except OSError:
-        return True
-    return stat.S_ISREG(mode) or os.isatty(0) or _is_null(mode)
+        return options.icount
+    if options.icount:
+        return stat.S_ISREG(info.st_mode) or os.isatty(0) or _is_null(info.st_mode)
+    memory = int(options.mem[:-1]) << (30 if options.mem.endswith("G") else 20)
+    return stat.S_ISREG(info.st_mode) and SLOW_INPUT < info.st_size < memory // 8
 
 
 def _is_null(mode):
