@@ -352,6 +352,7 @@ static const char *start(void)
 	static struct domain_start s;
 	s = (struct domain_start){ .strings = (uintptr_t)strings };
 	s.memory = options->memory + OVERHEAD_OF(options->memory);
+	s.memory += files_disk_memory() + files_disk_memory() / 128;	/* and tables */
 	s.image = open(MONITOR, O_RDONLY | O_CLOEXEC);
 	if (s.image < 0)
 		fail(MONITOR);

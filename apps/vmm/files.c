@@ -32,13 +32,18 @@ static void file_add(const char *option, const char *name, bool writable)
 	files[count++] = (struct served){ name, fd, writable };
 }
 
+static uint64_t disk_memory;
+uint64_t files_disk_memory(void) { return disk_memory; }
+
 /* As libos/vmm/disk_open.c has it: PATH[,ro], cow:PATH (and its base), mem:SIZE. */
 static void disk_add(const char *spec)
 {
 	const char *comma = strrchr(spec, ',');
 	bool overlay = !strncmp(spec, "cow:", 4), read_only = !overlay && comma && !strcmp(comma, ",ro");
-	if (!strncmp(spec, "mem:", 4))
+	if (!strncmp(spec, "mem:", 4)) {
+		disk_memory += size_parse(spec + 4, "--disk mem:");
 		return;
+	}
 	char *name = strndup(spec + 4 * overlay, read_only ? (size_t)(comma - spec) : strlen(spec));
 	if (!name)
 		refuse("no memory");

@@ -56,6 +56,7 @@ uint64_t size_parse(const char *text, const char *what);
 struct domain_request;
 /* Opens kernel, initrd and disks, or refuses. */
 void files_open(const struct options *o);
+uint64_t files_disk_memory(void);	/* bytes of the disks that are in memory */
 /* Carries out a request of the monitor's; `data` holds what it sent and takes what is read. */
 int64_t files_serve(const struct domain_request *q, uint8_t *data);
 /* The kernel's SHA-256, hexadecimal. */
