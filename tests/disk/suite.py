@@ -17,5 +17,5 @@ for model in ("virtio", "ahci", "nvme"):
             suite(f"disk-{model}-{kind}", [RUN, model, kind], seconds=100, long=True)
 for model in ("virtio", "nvme"):
     suite(f"disk-{model}-bridge", [RUN, "--bridge", model, "plain"], long=True)
-    suite(f"disk-{model}-pc", [RUN, "--qemu=-machine pc", model, "plain"], long=True)  # without ECAM
+    suite(f"disk-{model}-pc", [RUN, model, "plain", "--", "--qemu", "-machine pc"], long=True)  # without ECAM
     suite(f"disk-{model}-4k", [RUN, "--sector", "4096", model, "plain"], long=True)
