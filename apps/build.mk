@@ -40,11 +40,11 @@ exocc: $(BUILD)/exocc ## The compiler for libOS programs outside the tree: build
 $(BUILD)/exocc: tools/exocc $(SYSROOT)/lib/libcommon.a
 	$(Q)cp $< $@
 
-$(SYSROOT)/lib/libcommon.a: $(LIBCOMMON) $(BARE_CRT) $(APP_LD) exo/abi/abi.h $(ABI_GEN)/calls.h \
+$(SYSROOT)/lib/libcommon.a: $(LIBCOMMON) $(BARE_CRT) $(APP_LD) $(wildcard exo/abi/*.h) $(ABI_GEN)/calls.h \
 		$(wildcard libos/common/*.h)
 	$(call say,SYSROOT)
 	@mkdir -p $(SYSROOT)/lib $(SYSROOT)/include/exo/abi $(SYSROOT)/include/libos/common
-	$(Q)cp exo/abi/abi.h $(SYSROOT)/include/exo/abi/
+	$(Q)cp exo/abi/*.h $(SYSROOT)/include/exo/abi/
 	$(Q)cp $(ABI_GEN)/calls.h $(SYSROOT)/include/exo/
 	$(Q)cp libos/common/*.h $(SYSROOT)/include/libos/common/
 	$(Q)cp $(APP_LD) $(BARE_CRT) $(SYSROOT)/lib/
