@@ -183,7 +183,7 @@ void nap(uint64_t ns) { time_sleep_until(time_now() + ns); }
 /* ---- the beginning ------------------------------------------------------------------------------- */
 
 static const struct row *const tables[] = { cap_rows, memory_rows, pointer_rows, instruction_rows,
-	state_rows, quota_rows, time_rows, race_rows, disk_rows, fuzz_rows };
+	state_rows, quota_rows, time_rows, race_rows, disk_rows, net_rows, fuzz_rows };
 
 uint64_t child_main(struct exo_start *s)
 {

@@ -29,7 +29,7 @@ struct row {
 };
 /* Tables of rows, each ended by one without a name. */
 extern const struct row cap_rows[], memory_rows[], pointer_rows[], instruction_rows[], state_rows[],
-	quota_rows[], time_rows[], race_rows[], disk_rows[], fuzz_rows[];
+	quota_rows[], time_rows[], race_rows[], disk_rows[], net_rows[], fuzz_rows[];
 
 /* What the tester tells a child, in its argument block. */
 #define SECRETS	4
@@ -46,6 +46,7 @@ struct hostile_args {
 #define CAP_LOAN_RW	"loan-rw"
 #define CAP_DISK0	"disk0"		/* in rows about disks: extents */
 #define CAP_DISK_RO	"disk-ro"
+#define CAP_NET0	"net0"		/* in rows about the network: a flow */
 #define CAP_EVENT	"event"		/* reaches the tester: */
 #define EVENT_CHILD	40
 #define PEER_SLOT	100		/* the neighbour's domain, INFO only; in rows of several domains,

@@ -145,6 +145,42 @@ bool tester_dma_ended(void)
 	return true;
 }
 
+/* ---- the network ------------------------------------------------------------------------------- */
+
+#define CHILD_FILTERS	8u
+
+static uint64_t net_whole, net_ours, tester_flow;	/* the last: while a row about it runs */
+static struct packets net_ring;
+
+static uint64_t flow_make(unsigned protocol, unsigned port, unsigned room)
+{
+	const struct exo_atom a[] = { { EXO_L2, 2, 12, 0, 0xffff, 0x0800 }, { EXO_L3, 1, 9, 0, 0xff, protocol },
+		{ EXO_L4, 2, 2, 0, 0xffff, port } };
+	struct exo_result r = exo_flow_derive(net_whole, frame_take(), a, port ? 3 : 2,
+		EXO_FLOW_OPTIONS(EXO_FLOW_RECEIVE | EXO_FLOW_TRANSMIT, room), EXO_SLOT_ANY);
+	must(r.status, "a flow");
+	return r.value;
+}
+
+static void net_begin(void)
+{
+	net_whole = start_cap_at(machine, CAP_NET, 0);
+	if (!net_whole)
+		return;
+	must(packets_open(&net_ring, EXO_RING_RECEIVE, event), "a ring for packets");
+	net_ours = flow_make(6, 80, 1);
+	must(exo_flow_bind(net_ours, net_ring.cap, 0).status, "a filter");
+}
+
+/* Ours is live, and no room was lost. */
+static const char *net_check(uint32_t room)
+{
+	struct exo_flow_info info;
+	if (exo_flow_info(net_ours, &info).status || !info.bound)
+		return "our filter is gone";
+	return exo_flow_info(net_whole, &info).status || info.room != room ? "room for filters is lost" : NULL;
+}
+
 const char *child_make(struct child *c, const char *row, uint64_t number, unsigned cpu)
 {
 	static struct spawn_cap caps[8];
@@ -165,6 +201,8 @@ const char *child_make(struct child *c, const char *row, uint64_t number, unsign
 	if (!strcmp(row, "fuzz"))
 		caps[c->s.cap_count++] = (struct spawn_cap){ CAP_SLICE, start_cap_at(machine, CAP_SLICE, cpu),
 			EXO_R_GRANT | EXO_R_BIND | EXO_R_LENGTH, FUZZ_SLOT, 2 };
+	if (tester_flow)
+		caps[c->s.cap_count++] = (struct spawn_cap){ CAP_NET0, tester_flow, EXO_R_GRANT | EXO_R_USE, 0, 0 };
 	if (tester_disk)
 		c->s.cap_count += disk_caps(caps + c->s.cap_count, row);
 	text_copy(args.row, row, sizeof args.row);
@@ -394,9 +432,23 @@ static const char *disk_row_run(const struct row *r)
 	return wrong ? wrong : also;
 }
 
+/* So do their flows. */
+static const char *net_row_run(const struct row *r)
+{
+	struct exo_flow_info info;
+	must(exo_flow_info(net_whole, &info).status, "the network");
+	tester_flow = flow_make(17, 0, CHILD_FILTERS);
+	const char *wrong = row_run(r);
+	if (exo_delete_all(0, tester_flow) && !wrong)
+		wrong = "the flow's end";
+	tester_flow = 0;
+	const char *also = net_check(info.room);
+	return wrong ? wrong : also;
+}
+
 static void rows_run(const struct row *r, const char *only)
 {
-	const bool on_disk = r == disk_rows;
+	const bool on_disk = r == disk_rows, on_net = r == net_rows;
 	char name[40];
 	for (; r->name; r++) {
 		snprintf(name, sizeof name, "hostile-%s", r->name);
@@ -404,10 +456,12 @@ static void rows_run(const struct row *r, const char *only)
 			continue;
 		if (r->cpus > machine->cpus)
 			report_line("skip %s: it needs %u CPUs", name, r->cpus);
+		else if (on_net && !net_whole)
+			report_line("skip %s: it needs a network card", name);
 		else if (on_disk && !disk_whole)
 			report_line("skip %s: it needs a disk", name);
 		else
-			report_case(name, on_disk ? disk_row_run(r) : row_run(r));
+			report_case(name, on_disk ? disk_row_run(r) : on_net ? net_row_run(r) : row_run(r));
 	}
 }
 
@@ -505,7 +559,7 @@ static void start_neighbour(void)
 
 static const struct row *const tables[] = { cap_rows, memory_rows, pointer_rows, instruction_rows,
 	state_rows, quota_rows, time_rows, race_rows,
-	disk_rows };
+	disk_rows, net_rows };
 
 int main(struct exo_start *s)
 {
@@ -530,6 +584,7 @@ int main(struct exo_start *s)
 	heart = our_page(&heart_pfn);
 	args.loan = loan_pfn;
 	disk_begin();
+	net_begin();
 	start_neighbour();
 	report_line("hostile: seed %lu, %u CPUs", args.seed, machine->cpus);
 	for (unsigned i = 0; i < ARRAY_LEN(tables); i++)
