@@ -40,7 +40,7 @@ exocc: $(BUILD)/exocc ## The compiler for libOS programs outside the tree: build
 $(BUILD)/exocc: tools/exocc $(SYSROOT)/lib/libcommon.a
 	$(Q)cp $< $@
 
-$(SYSROOT)/lib/libcommon.a: $(LIBCOMMON) $(BARE_CRT) $(APP_LD) $(wildcard exo/abi/*.h) $(ABI_GEN)/calls.h \
+$(SYSROOT)/lib/libcommon.a: $(LIBCOMMON) $(BARE_CRT) $(APP_LD) apps/build.mk $(wildcard exo/abi/*.h) $(ABI_GEN)/calls.h \
 		$(wildcard libos/common/*.h)
 	$(call say,SYSROOT)
 	@mkdir -p $(SYSROOT)/lib $(SYSROOT)/include/exo/abi $(SYSROOT)/include/libos/common
