@@ -48,10 +48,10 @@
 \name:
 .endm
 
-/* A fault at an instruction in [from, to) goes on at `fix` (vcpu.c); the rest is undisturbed. */
-.macro FIXUP from, to, fix
-	.pushsection .rodata.vmm_fixups, "a"
-	.quad \from, \to, \fix
+/* A fault at an instruction from `from` to here goes on at `fix` (vcpu.c); the rest is undisturbed. */
+.macro FIXUP from, fix
+99:	.pushsection .rodata.vmm_fixups, "a"
+	.quad \from, 99b, \fix
 	.popsection
 .endm
 	.pushsection .rodata.vmm_fixups, "a"
@@ -91,7 +91,7 @@ GLOBAL vmm_enter_exception
 	mov %rcx, -16(%r11)
 	mov 16 + FRAME(32), %rcx
 	mov %rcx, -8(%r11)
-	FIXUP 1b, ., 9f
+	FIXUP 1b, 9f
 	sub $64, %r11
 	mov %r11, 16 + FRAME(24)
 	mov 16 + BASE(UPCALL_SELF), %rcx
@@ -142,7 +142,7 @@ GLOBAL vmm_enter_syscall
 	mov %rcx, -16(%r11)
 	mov FRAME(32), %rcx
 	mov %rcx, -8(%r11)
-	FIXUP 1b, ., syscall_long
+	FIXUP 1b, syscall_long
 	sub $56, %r11
 	mov %r11, FRAME(24)
 	mov BASE(UPCALL_SELF), %rcx
@@ -172,7 +172,7 @@ from_kernel:
 	jnz iret_long
 	testl $0x200, 48(%r11)		/* unmasked */
 	jz iret_long
-	FIXUP 1b, ., iret_long
+	FIXUP 1b, iret_long
 	mov VCPU_INFO(%rcx), %rax
 	movb $0, 1(%rax)
 	cmpb $0, (%rax)			/* one that comes later kicks */
@@ -289,7 +289,7 @@ GLOBAL guest_copy
 	and $7, %ecx
 	jz 2f
 	rep movsb
-2:	FIXUP 1b, 2b, 3f
+2:	FIXUP 1b, 3f
 	xor %eax, %eax
 	ret
 3:	mov $1, %eax
