@@ -90,15 +90,17 @@ static void command(struct port *p, uint8_t what, uint64_t lba, uint16_t sectors
  * that nobody waits for. */
 static bool command_over(struct port *p)
 {
+	bool issued = get(p, CI) & 1;	/* first: whoever clears it (QEMU: on errors too) set status before */
 	uint32_t status = get(p, P_IS);
 	put(p, P_IS, status);
 	*(volatile uint32_t *)(p->hba + IS) = 1u << p->n;
-	if (status & IS_ERRORS || (!p->failed && get(p, TFD) & TFD_ERROR && p->busy)) {
+	/* The task file may hold the last command's error until this one is over. */
+	if (status & IS_ERRORS || (!p->failed && !issued && get(p, TFD) & TFD_ERROR)) {
 		p->failed = true;
 		put(p, CMD, get(p, CMD) & ~CMD_START);
 	}
 	if (!p->failed)		/* registers of a controller that is gone may read as zeroes */
-		return !(get(p, CI) & 1) && get(p, CMD) & CMD_START;
+		return !issued && get(p, CMD) & CMD_START;
 	for (unsigned i = 0; get(p, CMD) & CMD_RUNS; i++)
 		if (i == SPINS)
 			return false;

@@ -11,6 +11,8 @@ suite("disk-slow", [RUN, "nvme", "slow"])
 for model in ("virtio", "ahci", "nvme"):
     suite(f"disk-{model}-1", [RUN, "--cpus", "1", model, "plain"], long=True)
     suite(f"disk-{model}-lines", [RUN, "--nomsi", model, "plain"], long=True)
+    suite(f"disk-{model}-lines-errors", [RUN, "--nomsi", model, "errors"], long=True)
+    suite(f"disk-{model}-lines-silent", [RUN, "--nomsi", model, "silent"], seconds=100, long=True)
     suite(f"disk-{model}-gone", [RUN, model, "gone"], seconds=100, long=True)
     for kind in ("slow", "silent"):
         if (model, kind) not in (("virtio", "silent"), ("nvme", "slow")):
