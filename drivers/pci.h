@@ -28,6 +28,6 @@ bool pci_interrupt(const struct pci_function *f, void (*handler)(void *), void *
 
 /* A driver: takes the function if it is one of its kind. */
 typedef bool pci_probe_fn(const struct pci_function *f);
-pci_probe_fn virtio_blk_probe, ahci_probe, nvme_probe, e1000_probe;
+pci_probe_fn virtio_blk_probe, ahci_probe, nvme_probe, e1000_probe, virtio_net_probe;
 
 #endif

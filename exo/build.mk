@@ -21,7 +21,7 @@ docs: ## Regenerate docs/abi.md and docs/posix.md from their tables
 
 # kernel.elf, linked twice: the symbol table for backtraces is made from the first link.
 KERNEL_SRCS := $(sort $(wildcard exo/arch/*.c exo/arch/*.S exo/core/*.c exo/net/*.c) \
-	$(addprefix drivers/,uart16550.c rtc.c hpet.c pit.c virtio_blk.c ahci.c nvme.c e1000.c acpi_pm.c ioapic.c pic8259.c reset.c))
+	$(addprefix drivers/,uart16550.c rtc.c hpet.c pit.c virtio_blk.c ahci.c nvme.c e1000.c virtio_net.c acpi_pm.c ioapic.c pic8259.c reset.c))
 KERNEL_OBJS := $(call kobj,$(KERNEL_SRCS))
 KERNEL_LD := $(BUILD)/k/kernel.ld
 IMAGES += $(BUILD)/kernel.elf

@@ -192,7 +192,8 @@ bool pci_irq(unsigned gsi)
 
 /* ---- functions ---------------------------------------------------------------------- */
 
-static pci_probe_fn *const drivers[] = { virtio_blk_probe, ahci_probe, nvme_probe, e1000_probe };
+static pci_probe_fn *const drivers[] = { virtio_blk_probe, ahci_probe, nvme_probe, e1000_probe,
+	virtio_net_probe };
 static uint64_t buses[4];		/* to be looked at: a bit each */
 
 static bool taken(const struct pci_function *f)

@@ -7,3 +7,10 @@ $(NIC_TEST): $(call uobj,tests/nic/nic.c tests/guest/report.c) $(BARE_CRT) $(LIB
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(call link_app,0x400000)
+
+# Their drivers against a card that works and cards that are wrong.
+HOST_TESTS += $(BUILD)/tests/nic-drivers
+$(BUILD)/tests/nic-drivers: $(call hobj,tests/nic/test_drivers.c drivers/e1000.c drivers/virtio_net.c)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HLDFLAGS) -o $@ $^

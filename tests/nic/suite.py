@@ -2,8 +2,10 @@
 
 RUN = "tests/nic/run"
 
+suite("nic-drivers", [f"{BUILD}/tests/nic-drivers"])
 suite("nic-e1000e", [RUN, "e1000e"])
 suite("nic-e1000", [RUN, "e1000"])
-for model in ("e1000e", "e1000"):
+suite("nic-virtio", [RUN, "virtio"])
+for model in ("e1000e", "e1000", "virtio"):
     suite(f"nic-{model}-1", [RUN, "--cpus", "1", model], long=True)
     suite(f"nic-{model}-lines", [RUN, "--nomsi", model], long=True)
