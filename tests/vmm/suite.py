@@ -9,6 +9,7 @@ suite("vmm-blk", [f"{BUILD}/tests/vmm-blk"])
 suite("vmm-blk-long", [f"{BUILD}/tests/vmm-blk", "1000000", "7"], seconds=300, long=True)
 suite("vmm-vdisk", [f"{BUILD}/tests/vmm-disk"])
 suite("vmm-vdisk-long", [f"{BUILD}/tests/vmm-disk", "20000", "7"], seconds=300, long=True)
+suite("vmm-console", [f"{BUILD}/tests/vmm-console"])
 suite("vmm-docs", ["tests/vmm/docs"])
 suite("vmm-disks", ["tests/vmm/disks", BUILD], seconds=900, long=True)
 

@@ -40,3 +40,9 @@ $(VMM_MIRROR): $(call uobj,libos/common/start_entry.S tests/vmm/example/disk_mir
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(call link_app,0xffff840000000000)
+
+HOST_TESTS += $(BUILD)/tests/vmm-console
+$(BUILD)/tests/vmm-console: $(call hobj,tests/vmm/host/test_console.c libos/vmm/console.c libos/common/text.c)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
