@@ -33,7 +33,10 @@ static unsigned age_victims(uint32_t *out, unsigned want)
 	return n;
 }
 
+/* The others of that age are to be tried, and then the younger ones. */
+static void age_kept(uint32_t p) { page_of(p)->age = 0; }
+
 const struct gc_pager pager_age = {
 	.name = "gc-age", .about = "what is untouched for most collections; drops dead pages",
-	.discards = true, .victims = age_victims,
+	.discards = true, .victims = age_victims, .kept = age_kept,
 };

@@ -4,6 +4,8 @@ GC = f"{BUILD}/tests/gc"
 
 suite("gc-mmu", [f"{GC}/mmu"])
 suite("gc-large", ["sh", "-c", f"for c in summary bookmark gen gen-card compact semi; do {GC}/large $c; done"])
+suite("gc-revoke", ["sh", "-c", f"for p in aware lru clock gc-age pointer-free; do {GC}/revoke summary $p; "
+                    f"done; for c in bookmark gen gen-card compact semi; do {GC}/revoke $c aware; done"])
 suite("gc-matrix", ["tests/gc/matrix", f"{GC}/gclab", "6", "trees", "lru-cache"], seconds=120)
 suite("gc-errors", ["tests/gc/errors", f"{GC}/gclab"])
 suite("gc-matrix-long", ["tests/gc/matrix", f"{GC}/gclab", "3"], seconds=1800, long=True)

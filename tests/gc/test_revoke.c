@@ -1,0 +1,96 @@
+/* Frames are asked back while a program runs, again and again, with a deadline that has passed: the
+ * runtime gives them at its next safepoint, and the program notices nothing.  On Linux, whose back end
+ * plays the kernel.  Arguments: collector, pager. */
+#include "libos/gc-runtime/gc.h"
+#include "libos/gc-runtime/mmu.h"
+#include "libos/gc-runtime/mmu_linux.h"
+#include "libos/gc-runtime/port.h"
+
+#define FRAMES		1200u
+#define LEAST		430u		/* frames that are left at the end */
+#define SLOTS		6000u		/* live objects of 256 bytes on average: 1.5 MiB and their table */
+#define MOST		150u		/* at a time: more than are kept free */
+#define STEPS		20000u
+
+struct item { struct gc_object gc; struct item *other; uint64_t name, words, word[]; };
+struct list { struct gc_object gc; struct item *item[SLOTS]; };
+
+static struct list *list;
+static uint64_t seed = 7;
+
+static uint64_t draw(uint64_t n)
+{
+	seed = seed * 6364136223846793005ul + 1442695040888963407ul;
+	return (seed >> 33) % n;
+}
+
+static void renew(uint64_t i)
+{
+	uint64_t words = draw(60);
+	struct item *it = gc_new(1, sizeof *it + words * 8);
+	it->name = i;
+	it->words = words;
+	for (uint64_t k = 0; k < words; k++)
+		it->word[k] = i * 31 + k;
+	GC_SET(list, item[i], it);
+	GC_SET(it, other, list->item[draw(SLOTS)]);
+	if (it->other && draw(4))
+		GC_SET(it, other, (struct item *)NULL);
+}
+
+static bool right(uint64_t i)
+{
+	const struct item *it = list->item[i];
+	if (!it)
+		return true;
+	for (uint64_t k = 0; k < it->words; k++)
+		if (it->word[k] != i * 31 + k)
+			return false;
+	return it->name == i && (!it->other || it->other->name < SLOTS);
+}
+
+/* Any answer is right but one: a frame more or less than was asked for. */
+static const char *run(void)
+{
+	uint64_t asked = 0;
+	for (uint64_t i = 0; i < 4 * SLOTS; i++)
+		renew(i % SLOTS);
+	for (uint64_t step = 0; step < STEPS; step++) {
+		renew(draw(SLOTS));
+		if (!right(draw(SLOTS)))
+			return "content was lost";
+		if (!(step % 499) && FRAMES - asked > LEAST + MOST) {
+			uint64_t n = 1 + draw(MOST);
+			mmu_linux_revoke(n, 0);
+			asked += n;
+		}
+		gc_safepoint();
+		if (mmu_frames_total() != FRAMES - asked)
+			return "a safepoint left frames that were asked for";
+	}
+	for (uint64_t i = 0; i < SLOTS; i++)
+		if (!right(i))
+			return "content was lost";
+	if (asked < FRAMES - LEAST - MOST)
+		return "too little was asked for";
+	return gc_stats.revoked ? NULL : "free frames were enough";
+}
+
+int gc_main(unsigned argc, const char *(*arg)(unsigned i))
+{
+	struct gc_options options = { .memory = FRAMES * MMU_PAGE, .heap = 64 << 20, .store = "memory",
+		.verify = true };
+	if (argc == 3) {
+		options.collector = arg(1);
+		options.pager = arg(2);
+	}
+	gc_init(&options);
+	gc_root_add(&list);
+	list = gc_new(SLOTS, sizeof *list);
+	const char *error = run();
+	if (error)
+		port_print("FAIL gc_revoke_%s_%s: %s\n", arg(1), arg(2), error);
+	else
+		port_print("ok gc_revoke_%s_%s\n", arg(1), arg(2));
+	return error != NULL;
+}
