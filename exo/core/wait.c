@@ -7,9 +7,6 @@
  */
 #include "context.h"
 
-/* All terms of a predicate may name the same frame. */
-#define PINS_MAX	(UINT16_MAX - EXO_WAIT_PRODUCTS * EXO_WAIT_TERMS)
-
 static bool compare(const struct exo_term *t)
 {
 	uint64_t word = *(volatile uint64_t *)phys_to_virt(t->addr);
@@ -89,9 +86,7 @@ static uint64_t term_check(struct domain *d, const struct exo_term *t)
 	uint64_t status = t->cap ? on_loan(d, pfn, t->cap) : frame_own(d, pfn, 1);
 	if (status)
 		return status;
-	if (!frame_pin_ok(pfn))
-		return FAIL(BUSY, 1);
-	return frame_table[pfn].pins > PINS_MAX ? FAIL(LIMIT, 1) : EXO_OK;
+	return frame_pin_ok(pfn) ? EXO_OK : FAIL(BUSY, 1);
 }
 
 static uint64_t predicate_read(struct domain *d, struct exo_predicate *p, uint64_t from)

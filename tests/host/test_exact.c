@@ -1,0 +1,249 @@
+/* Moments, limits and counts, met exactly: the nanosecond at which a slice ends, the last term of a
+ * predicate, every register that a resume loads.  What they are for is tested by their own files.
+ */
+#include <string.h>
+#include "tests/host/test.h"
+
+#define STACK	(WINDOW + 0x8000)
+#define SLICE	1000000ul
+#define WARN	100000ul
+
+static void *at_user(uint64_t va) { return model_window[this_cpu()->number] + (va - WINDOW); }
+static struct exo_regs *regs(void) { return arch_current_regs(); }
+
+static struct context *context_on(const struct actor *a, unsigned cpu)
+{
+	struct context *x = context_at(a->d->context_head);
+
+	while (x->home != cpu)
+		x = context_at(x->sibling_next);
+	return x;
+}
+
+static void start(struct context *x)
+{
+	OK(CALL4(CONTEXT_CTL, x->cap % 128, EXO_CTX_START, 0x1000, 0));
+	context_control(x)->mask = 1;
+	model_step_all();
+}
+
+/* All slots of CPU 1, alternately for two contexts there. */
+static void slots_share(struct context *even, struct context *odd)
+{
+	struct slot all = { .type = EXO_T_SLICE, .rights = 7, .aux = 1, .base = 0, .count = 64 };
+	uint64_t name;
+
+	CHECK(!cap_insert(model_init(), 90, 0, &all, NULL, &name), "insert");
+	for (unsigned i = 0; i < 64; i++)
+		OK(CALL4(SLICE_CTL, 90, i, SLICE, (i & 1 ? odd : even)->cap % 128));
+}
+
+/* The timer's interrupt on CPU 1 at this very moment: the model's clock goes on when it is read. */
+static void tick_at(uint64_t when)
+{
+	model_on(1);
+	kernel_lock();
+	model_time = when - 10;
+	sched_tick();
+	kernel_unlock();
+	CALL0(NULL);
+	model_on(0);
+}
+
+/* Each slice of a context has its warning, and both come to the nanosecond. */
+TEST(slices_end_exactly)
+{
+	struct actor a = actor_make(60), b = actor_make(60);
+	struct context *x = context_on(&a, 1), *y = context_on(&b, 1);
+	struct cpu *c = cpu_at(1);
+
+	slots_share(x, y);
+	OK(CALL4(CONTEXT_CTL, x->cap % 128, EXO_CTX_WARN, WARN, 1));
+	start(x);
+	start(y);
+	for (unsigned i = 0; i < 40; i++) {	/* what was there before has ended */
+		model_time += SLICE / 2;
+		model_timer(1);
+	}
+	for (unsigned i = 0; i < 6; i++) {
+		struct context *now = c->current;
+		uint64_t end = c->slot_end;
+
+		CHECK((now == x || now == y) && c->slices->slice[c->slot].context == now->id, "its slot");
+		context_control(now)->events = 0;
+		tick_at(end - WARN - 1);
+		CHECK(!(context_control(now)->events & EXO_EV_SLICE_END), "no warning yet");
+		tick_at(end - WARN);
+		CHECK(!(context_control(now)->events & EXO_EV_SLICE_END) == (now == y), "a warning for x");
+		tick_at(end - 1);
+		CHECK(c->current == now, "its last nanosecond");
+		tick_at(end);
+		CHECK(c->current != now && c->slot_start - end < 100, "the other's turn");
+	}
+}
+
+/* The timer of a CPU that comes out of idling is set to the end of its slice. */
+TEST(slices_end_after_idling)
+{
+	struct actor a = actor_make(60), b = actor_make(60);
+	struct context *x = context_on(&a, 1), *y = context_on(&b, 1);
+	struct cpu *c = cpu_at(1);
+
+	kernel_lock();
+	context_stop(c->current, EXO_EVENT);
+	kernel_unlock();
+	model_step_all();
+	CHECK(!c->current, "idle");
+	slots_share(x, y);
+	model_time += 20 * SLICE;
+	start(x);
+	start(y);
+	CHECK(c->current == x || c->current == y, "one of them runs");
+	struct context *first = c->current;
+	model_time = c->slot_end + 1;
+	model_timer(1);
+	CHECK(c->current && c->current != first, "the other has its turn");
+}
+
+TEST(slices_are_counted)
+{
+	struct actor a = actor_make(60), b = actor_make(60);
+	struct context *x = context_on(&a, 1), *y = context_on(&b, 1);
+	const struct exo_domain_info *info = at_user(WINDOW);
+
+	slots_share(x, y);
+	CHECK(x->slices == 32 && y->slices == 32, "bound");
+	OK(CALL4(SLICE_CTL, 90, 0, 0, y->cap % 128));
+	CHECK(x->slices == 31 && y->slices == 33, "bound to another");
+	OK(CALL2(DOMAIN_INFO, b.cap, WINDOW));
+	CHECK(info->slices == 33 && info->frames == b.d->frames && info->frames && info->contexts == MODEL_CPUS,
+		"told: %lu, %lu", info->slices, info->frames);
+	OK(CALL4(SLICE_CTL, 90, 0, 0, 0));
+	CHECK(x->slices == 31 && y->slices == 32, "unbound");
+	OK(CALL2(CAP_DELETE, 0, 90));
+}
+
+TEST(run_time_counts_to_this_moment)
+{
+	struct actor a = actor_make(60);
+	const struct exo_domain_info *info = at_user(WINDOW);
+
+	CHECK(model_run(1, a.d), "runs");
+	OK(CALL2(DOMAIN_INFO, a.cap, WINDOW));
+	uint64_t before = info->run_time;
+	model_time += 12345;
+	OK(CALL2(DOMAIN_INFO, a.cap, WINDOW));
+	CHECK(info->run_time - before - 12345 < 100, "%lu, then %lu", before, info->run_time);
+}
+
+/* Only the CPU that is to run it is told of a context that is ready, and only if it idles. */
+TEST(who_is_kicked)
+{
+	struct actor a = actor_make(60);
+	struct context *x = context_on(&a, 2);
+
+	model_step_all();
+	for (unsigned i = 1; i < MODEL_CPUS; i++)
+		CHECK(cpu_at(i)->current, "CPU %u is busy", i);
+	OK(CALL4(CONTEXT_CTL, x->cap % 128, EXO_CTX_START, 0x1000, 0));
+	for (unsigned i = 1; i < MODEL_CPUS; i++)
+		CHECK(!model_kicked(i), "CPU %u", i);
+	FINISH(CALL3(CONTEXT_CTL, x->cap % 128, EXO_CTX_STOP, 0));
+	kernel_lock();
+	context_stop(cpu_at(3)->current, EXO_EVENT);
+	kernel_unlock();
+	model_step_all();
+	CHECK(!cpu_at(3)->current, "CPU 3 idles");
+	OK(CALL3(CONTEXT_CTL, x->cap % 128, EXO_CTX_RUN, 0));
+	CHECK(!model_kicked(2) && !model_kicked(3), "not its home");
+}
+
+TEST(start_begins_afresh)
+{
+	struct actor a = actor_make(60);
+	struct context *x = context_on(&a, 2);
+
+	start(x);
+	FINISH(CALL3(CONTEXT_CTL, x->cap % 128, EXO_CTX_STOP, 0));
+	context_regs(x)->rbx = context_regs(x)->r15 = 5;
+	start(x);
+	CHECK(!context_regs(x)->rbx && !context_regs(x)->r15, "nothing of its earlier life");
+}
+
+TEST(resume_loads_every_word)
+{
+	struct exo_resume *f = at_user(WINDOW + 0x100);
+
+	*f = (struct exo_resume){ .rax = 9, .rip = 0x4444, .cs = EXO_CS64, .rflags = 0x246, .rsp = 0x66,
+		.ss = EXO_SS, .rcx = 7, .r11 = 8 };
+	*regs() = (struct exo_regs){ .rsp = WINDOW + 0x100, .rflags = 0x202 };
+	OK(CALL0(RESUME));
+	CHECK(regs()->rip == 0x4444 && regs()->cs == EXO_CS64 && (regs()->rflags & 0x44) == 0x44 &&
+		regs()->rsp == 0x66 && regs()->ss == EXO_SS && regs()->rax == 9 && regs()->rcx == 7 &&
+		regs()->r11 == 8, "all of them");
+}
+
+/* A stack pointer at the very bottom is none of this stack: the frame goes to its top. */
+TEST(upcalls_at_the_ends_of_the_stack)
+{
+	struct exo_control *c = context_control(this_cpu()->current);
+
+	c->entry[EXO_UP_EXCEPTION] = 0x1000;
+	c->stack_lo = STACK;
+	c->stack_hi = STACK + 0x1000;
+	for (unsigned i = 0; i < 2; i++) {
+		regs()->rsp = i ? STACK + 0x1000 : STACK;
+		upcall_deliver(EXO_UP_EXCEPTION, 14, 0, 0);
+		CHECK(regs()->rip == 0x1000 && regs()->rsp == STACK + 0x1000 - sizeof(struct exo_upcall), "the top");
+		regs()->rip = 0x777;
+	}
+	c->stack_hi = STACK + sizeof(struct exo_upcall);
+	regs()->rsp = c->stack_hi;
+	upcall_deliver(EXO_UP_EXCEPTION, 14, 0, 0);
+	CHECK(regs()->rip == 0x1000 && regs()->rsp == STACK, "room for just one");
+}
+
+static struct exo_predicate *predicate(unsigned products, unsigned terms, uint64_t pfn, uint64_t value)
+{
+	struct exo_predicate *p = at_user(WINDOW + 0x2000);
+
+	memset(p, 0, sizeof *p);
+	p->products = products;
+	for (unsigned i = 0; i < products; i++) {
+		p->terms[i] = terms;
+		for (unsigned j = 0; j < terms; j++)
+			p->term[i][j] = (struct exo_term){ .addr = pfn << 12, .op = EXO_EQ, .value = value };
+	}
+	return p;
+}
+
+TEST(predicates_of_every_size)
+{
+	uint32_t pfn = fresh();
+
+	*(uint64_t *)pfn_to_virt(pfn) = 5;
+	predicate(EXO_WAIT_PRODUCTS, EXO_WAIT_TERMS, pfn, 5);
+	OK(CALL3(WAIT, WINDOW + 0x2000, 0, 0));
+	/* Of a product that is not there nothing counts, whatever an earlier predicate left. */
+	predicate(2, 1, pfn, 5);
+	OK(CALL3(WAIT, WINDOW + 0x2000, 0, 0));
+	predicate(1, 1, pfn, 6)->terms[1] = 1;
+	IS(CALL3(WAIT, WINDOW + 0x2000, 0, 0), TIMEOUT, 0);
+}
+
+/* Beyond the wheel's reach a timer waits in the slot that comes last. */
+TEST(timers_beyond_the_wheel)
+{
+	unsigned shift = WHEEL_SHIFT + 6 * (WHEEL_LEVELS - 1);
+	struct context *x = this_cpu()->current;
+
+	for (unsigned i = 0; i < 3; i++) {
+		OK(CALL1(TIMER_SET, model_time + (1ul << 62)));
+		unsigned now = this_cpu()->wheel.now >> shift, slot = x->timers[TIMER_USER].slot - 1;
+		CHECK(slot == (WHEEL_LEVELS - 1) * WHEEL_SLOTS + ((now - 1) & (WHEEL_SLOTS - 1)), "slot %u", slot);
+		model_time += 1ul << (shift + 1);
+		model_timer(0);
+		model_timer(0);
+	}
+	OK(CALL1(TIMER_SET, 0));
+}
