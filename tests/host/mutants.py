@@ -17,6 +17,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -111,13 +112,17 @@ class Bench:
 
     def run(self, command):
         """None if it passed, else why not."""
-        try:
-            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=TIMEOUT, text=True)
-        except subprocess.TimeoutExpired:
-            return "hang"
-        if done.returncode == 0:
+        # A session of its own: host-core runs each test in a child, which is to end with it.
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                              start_new_session=True) as process:
+            try:
+                output, _ = process.communicate(timeout=TIMEOUT)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                return "hang"
+        if process.returncode == 0:
             return None
-        fails = [l.split()[2].rstrip(":") for l in done.stdout.splitlines() if l.startswith("FAIL host-core")]
+        fails = [l.split()[2].rstrip(":") for l in output.splitlines() if l.startswith("FAIL host-core")]
         return ", ".join(fails[:2]) or "fuzz"
 
     def judge(self, path, obj):
