@@ -65,11 +65,11 @@ def candidates():
 class Bench:
     def __init__(self, build):
         self.build = build
-        self.sources = sorted(glob.glob("exo/core/*.c"))
+        self.sources = sorted(glob.glob("exo/core/*.c") + glob.glob("exo/net/*.c"))
         self.tests = [os.path.join(build, "h", os.path.splitext(s)[0] + ".o")
                       for s in sorted(glob.glob("tests/host/test_*.c"))]
         self.model = [os.path.join(build, "h", os.path.splitext(s)[0] + ".o")
-                      for s in [*sorted(glob.glob("tests/host/model*.c")), "tests/host/audit.c"]]
+                      for s in sorted(glob.glob("tests/host/model*.c")) + ["tests/host/audit.c"]]
         self.fuzz = [os.path.join(build, "h/tests/host/fuzz.o")]
         self.folder = os.path.join(build, "mutants")
         shutil.rmtree(self.folder, ignore_errors=True)
