@@ -219,12 +219,14 @@ static int64_t singleshot(struct vcpu *v, guest_va arg)
 	return 0;
 }
 
+#define PERIOD_MAX	(1ul << 62)
+
 static int64_t periodic(struct vcpu *v, guest_va arg)
 {
 	struct xen_set_periodic p;
 	if (!guest_read(&p, arg, sizeof p))
 		return -XEN_EFAULT;
-	if (p.period < NS_PER_MS)
+	if (p.period < NS_PER_MS || p.period > PERIOD_MAX)
 		return -XEN_EINVAL;
 	v->period = p.period;
 	timer_arm(v);

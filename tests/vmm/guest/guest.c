@@ -8,6 +8,7 @@
  *	scribble		writes over all of the monitor that it can reach
  *	calls			makes random kernel calls, by code of the monitor's, from where the
  *				kernel takes them
+ *	fuzz1, fuzz2 ...	makes random hypercalls of the monitor, with arguments that mean something
  *
  * It has no memory management and no interrupts. */
 #include <stdbool.h>
@@ -22,6 +23,7 @@
 #define PHYSMAP		(MONITOR + 0x8000000000ul)		/* slot 265: frame n at n * 4096 */
 #define FRAMES		(1ul << 20)				/* of 4 GiB */
 #define CALLS		2000000
+#define FUZZ_CALLS	20000
 
 _Noreturn void guest_main(struct xen_start_info *start);
 bool try_write(void *to, uint64_t value);
@@ -31,12 +33,18 @@ extern const uint8_t on_page_fault[];
 
 static struct xen_start_info *info;
 
-static int64_t hypercall(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
+static int64_t hypercall4(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
 	int64_t result;
-	__asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c) :
+	register uint64_t fourth __asm__("r10") = d;
+	__asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth) :
 		"rcx", "r11", "memory");
 	return result;
+}
+
+static int64_t hypercall(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
+{
+	return hypercall4(number, a, b, c, 0);
 }
 
 static void print(const char *text)
@@ -150,6 +158,86 @@ static void calls(void)
 	print("called\n");
 }
 
+/* ---- random hypercalls ---------------------------------------------------------------------------- */
+
+static uint64_t state;
+static uint64_t buffer[512] __attribute__((aligned(4096)));
+
+static uint64_t random(uint64_t n)
+{
+	state = state * 6364136223846793005ul + 1442695040888963407ul;
+	return (state >> 33) % n;
+}
+
+static uint64_t some_mfn(void)
+{
+	return ((const uint64_t *)info->mfn_list)[random(info->pages)];
+}
+
+/* One of the guest's page tables: seldom one that maps this program. */
+static uint64_t some_table(void)
+{
+	uint64_t upper = 3 + (info->pt_frames - 3) / 2;
+	return random(64) ? upper + random(info->pt_frames - upper) : random(info->pt_frames);
+}
+
+/* A number, an address, a frame, an entry: good, nearly good, or bad. */
+static uint64_t some_value(void)
+{
+	static const uint64_t odd[] = { 0, ~0ul, 1ul << 63, 0x800000000000, 0xffff800000000000, MONITOR,
+		PHYSMAP, MONITOR + 0x10000000000ul, 0x7ff0, 1ul << 32, 4095, 4096 };
+	uint64_t half = info->pages / 2 * 4096, pt_pfn = (info->pt_base - VIRT_BASE) / 4096;
+	switch (random(9)) {
+	case 0:
+		return odd[random(sizeof odd / sizeof *odd)];
+	case 1:
+		return some_mfn();
+	case 2:
+		return some_mfn() << 12 | random(512) * 8 | random(8);
+	case 3:
+		return some_mfn() << 12 | (random(4) ? 0x67 : random(4096));
+	case 4:
+		return (uint64_t)&buffer[random(512)];
+	case 5:
+		return info->pt_base + some_table() * 4096 + random(512) * 8;
+	case 6:
+		return VIRT_BASE + half + random(half);
+	case 7:		/* an entry of a page table, by its machine address */
+		return ((const uint64_t *)info->mfn_list)[pt_pfn + some_table()] << 12 | random(512) * 8;
+	}
+	return random(32);
+}
+
+/* Not: what ends or stops the guest, makes it jump anywhere, or fills the console. */
+static bool too_early(uint64_t number, uint64_t op)
+{
+	return number == XEN_IRET || number == XEN_CONSOLE_IO || number == XEN_MULTICALL ||
+		number == XEN_CALLBACK_OP || number == XEN_SET_CALLBACKS || number == XEN_SET_TRAP_TABLE ||
+		(number == XEN_UPDATE_VA_MAPPING && op - VIRT_BASE < info->pages / 2 * 4096) ||
+		(number == XEN_SCHED_OP && op != XEN_SCHED_YIELD) ||
+		(number == XEN_VCPU_OP && op == XEN_VCPU_DOWN);
+}
+
+/* Without a handler for faults: a call that takes its memory away ends the guest. */
+static void fuzz(uint64_t seed)
+{
+	unsigned done = 0;
+	state = seed;
+	print("fuzzing\n");
+	for (unsigned i = 0; i < FUZZ_CALLS; i++) {
+		for (unsigned n = 0; n < 12; n++)
+			buffer[random(64)] = some_value();
+		uint64_t number = random(41), a = random(4) ? random(20) : some_value();
+		if (number == XEN_MMU_UPDATE || number == XEN_MMUEXT_OP)
+			a = (uint64_t)&buffer[random(64)];
+		uint64_t c = random(2) ? 0 : some_value();
+		uint64_t d = random(8) ? XEN_DOMID_SELF : some_value();
+		if (!too_early(number, a))
+			done += hypercall4(number, a, random(2) ? random(8) : some_value(), c, d) >= 0;
+	}
+	print_number("accepted: ", done);
+}
+
 void guest_main(struct xen_start_info *start)
 {
 	info = start;
@@ -171,5 +259,10 @@ void guest_main(struct xen_start_info *start)
 		scribble();
 	if (asked("calls"))
 		calls();
+	for (char seed = '1'; seed <= '9'; seed++) {
+		char word[] = { 'f', 'u', 'z', 'z', seed, 0 };
+		if (asked(word))
+			fuzz(seed);
+	}
 	shutdown(XEN_SHUTDOWN_POWEROFF);
 }
