@@ -28,7 +28,7 @@ class Machine:
     """`command` runs in the machine's shell; options are ./virtue run's."""
 
     def __init__(self, command, *options, log="vmm"):
-        words = [os.path.join(TOP, "virtue"), "run", "--boot", "direct", "--timeout", "0", "--log",
+        words = [os.path.join(TOP, "virtue"), "run", "--icount", "--timeout", "0", "--log",
                  os.path.join(BUILD, "tests", "logs", f"{log}.log"), *options]
         self.words = words + ["--", command]
         self._process = subprocess.Popen(self.words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

@@ -5,7 +5,7 @@ VMM_CASES := $(BUILD)/tests/vmm/cases
 VMM_GUEST_CFLAGS := -std=gnu17 -O2 -g -ffreestanding -mno-red-zone -mgeneral-regs-only -mcmodel=kernel \
 	-fno-pic -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
 	-I. $(WARN)
-GUEST_TESTS += $(VMM_CASES)/vmm/guest $(VMM_CASES)/vmm/cases
+GUEST_TESTS += $(VMM_CASES)/vmm/guest $(VMM_CASES)/vmm/cases $(VMM_CASES)/vmm/several
 
 $(VMM_CASES)/vmm/guest: tests/vmm/guest/start.S tests/vmm/guest/guest.c tests/vmm/guest/guest.ld \
 		libos/vmm/xen.h exo/abi/abi.h
@@ -15,6 +15,10 @@ $(VMM_CASES)/vmm/guest: tests/vmm/guest/start.S tests/vmm/guest/guest.c tests/vm
 		-Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,tests/vmm/guest/guest.ld \
 		-o $@ $(filter %.S %.c,$^)
 
-$(VMM_CASES)/vmm/cases: tests/vmm/cases
+$(VMM_CASES)/vmm/%: tests/vmm/%
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
+
+# The suites with Linux, GRUB and the installer.
+GUEST_TESTS += $(GUESTS)/debian.stamp $(GUESTS)/grub.stamp
+CHECK_TESTS += $(GUESTS)/installer.stamp
