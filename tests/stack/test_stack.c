@@ -1,0 +1,402 @@
+/* The stack against a wire that loses, repeats, delays, exchanges and spoils frames: bytes arrive
+ * once and in order, ends are told, and nothing stays allocated.
+ *
+ * Both ends are links of one stack with a wire between them; time passes only here, so that a
+ * run repeats by its seed.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "lwip/pbuf.h"
+#include "libos/posix/net/stack.h"
+
+#define CHECK(x) do { if (!(x)) { printf("FAIL stack %s line %d: %s, seed %lu\n", test, __LINE__, #x, seed); exit(1); } } while (0)
+#define WIRE	1024u
+
+static const char *test = "";
+static uint64_t state = 1, seed = 1;
+static uint32_t now;
+static struct stack_link ends[2] = { { .mac = { 2, 0, 0, 0, 0, 1 } }, { .mac = { 2, 0, 0, 0, 0, 2 } } };
+static const struct stack_address client_ip = { { 10, 0, 0, 1 }, 0 };
+static struct stack_address server = { { 10, 0, 0, 2 }, 80 };
+
+static struct { unsigned lose, repeat, spoil, delay; } wire;	/* of 1,000; ms */
+static struct { bool used; uint32_t when; unsigned to; size_t length; uint8_t byte[STACK_FRAME + 4]; } out[WIRE];
+static unsigned pending;		/* on the wire */
+static uint64_t spoiled;
+
+static uint32_t chance(uint32_t n)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state % n;
+}
+
+/* ---- the wire ---------------------------------------------------------------------- */
+
+static void put(unsigned to, const uint8_t *frame, size_t length)
+{
+	unsigned i = 0;
+
+	while (i < WIRE && out[i].used)
+		i++;
+	if (i == WIRE)
+		return;
+	pending++;
+	out[i].used = true;
+	out[i].when = now + 1 + chance(wire.delay + 1);
+	out[i].to = to;
+	out[i].length = length;
+	memcpy(out[i].byte, frame, length);
+	/* TCP's sum of 16 bits finds any single bit, and not all of more. */
+	if (chance(1000) < wire.spoil && ++spoiled)
+		out[i].byte[14 + chance(length - 14)] ^= 1 << chance(8);
+}
+
+static void wire_send(struct stack_link *from, const void *frame, size_t length)
+{
+	unsigned to = from == &ends[0];
+
+	if (chance(1000) < wire.lose)
+		return;
+	put(to, frame, length);
+	if (chance(1000) < wire.repeat)
+		put(to, frame, length);
+}
+
+/* A millisecond.  Frames due in it arrive in any order. */
+static void tick(void)
+{
+	unsigned first = chance(WIRE);
+
+	now++;
+	for (unsigned k = 0; pending && k < WIRE; k++) {
+		unsigned i = (first + k) % WIRE;
+
+		if (!out[i].used || out[i].when > now)
+			continue;
+		out[i].used = false;
+		pending--;
+		stack_input(&ends[out[i].to], out[i].byte, out[i].length);
+	}
+	stack_timers();
+}
+
+static void pass(uint32_t ms)
+{
+	while (ms--)
+		tick();
+}
+
+/* ---- the tests' frame ----------------------------------------------------------------- */
+
+static uint32_t now_ms(void) { return now; }
+static uint32_t any(void) { return chance(~0u); }
+static void stack_panics(const char *why)
+{
+	printf("FAIL stack %s: %s, seed %lu\n", test, why, seed);
+	exit(1);
+}
+
+static unsigned pool_free(void)
+{
+	struct pbuf *all = NULL, *p;
+	unsigned n = 0;
+
+	while ((p = pbuf_alloc(PBUF_RAW, 1, PBUF_POOL))) {
+		if (all)
+			pbuf_cat(p, all);
+		all = p;
+		if (++n % 60000 == 0)
+			break;
+	}
+	if (all)
+		pbuf_free(all);
+	return n;
+}
+
+static void begin(const char *name, unsigned lose, unsigned repeat, unsigned spoil, unsigned delay)
+{
+	test = name;
+	state = seed * 0x9e3779b97f4a7c15ul;
+	wire.lose = lose, wire.repeat = repeat, wire.spoil = spoil, wire.delay = delay;
+	spoiled = 0;
+}
+
+/* After all was closed: connections have ended, and nothing is held any more. */
+static void end(void)
+{
+	struct stack_counts c;
+
+	wire.lose = wire.repeat = wire.spoil = 0;
+	for (unsigned i = 0; i < 400000 && stack_counts().connections; i++)
+		tick();
+	pass(130000);		/* the last ones' wait */
+	c = stack_counts();
+	CHECK(!c.endpoints && !c.connections && !c.packets);
+	CHECK(pool_free() == PBUF_POOL_SIZE);
+}
+
+static unsigned changes;
+static void changed(void *arg) { (void)arg; changes++; }
+
+static struct endpoint *listener(unsigned backlog)
+{
+	struct endpoint *l = stack_open(STACK_TCP, changed, NULL);
+
+	server.port++;
+	CHECK(l && !stack_bind(l, &server) && !stack_listen(l, backlog));
+	return l;
+}
+
+static struct endpoint *client(void)
+{
+	struct endpoint *c = stack_open(STACK_TCP, changed, NULL);
+
+	CHECK(c && !stack_bind(c, &client_ip) && stack_connect(c, &server) == -EINPROGRESS);
+	return c;
+}
+
+static void meet(struct endpoint *l, struct endpoint **c, struct endpoint **s)
+{
+	*c = client();
+	for (unsigned i = 0; stack_accept(l, s); i++, tick())
+		CHECK(i < 200000);
+	CHECK(stack_peer(*s).port == stack_local(*c).port && stack_local(*s).port == server.port);
+	for (unsigned i = 0; !(stack_poll(*c) & STACK_WRITABLE); i++, tick())
+		CHECK(i < 200000);
+}
+
+/* ---- TCP --------------------------------------------------------------------------------- */
+
+struct way { struct endpoint *from, *to; size_t sent, got, all; uint8_t salt; bool shut; };
+
+static uint8_t byte_at(const struct way *w, size_t i) { return (i * 31 >> 3) + i + w->salt; }
+
+static void way_go_on(struct way *w)
+{
+	uint8_t b[5000];
+	size_t n = chance(sizeof b);
+	long r;
+
+	if (n > w->all - w->sent)
+		n = w->all - w->sent;
+	for (size_t i = 0; i < n; i++)
+		b[i] = byte_at(w, w->sent + i);
+	r = n ? stack_send(w->from, b, n) : 0;
+	CHECK(r >= 0 || r == -EAGAIN);
+	w->sent += r > 0 ? r : 0;
+	if (w->sent == w->all && !w->shut)
+		w->shut = !stack_shutdown(w->from);
+	if (chance(3) == 0)
+		return;			/* a slow reader */
+	r = stack_receive(w->to, b, 1 + chance(sizeof b - 1));
+	CHECK(r >= 0 || r == -EAGAIN);
+	for (long i = 0; i < r; i++)
+		CHECK(b[i] == byte_at(w, w->got + i));
+	w->got += r > 0 ? r : 0;
+	CHECK(r || w->got == w->all);	/* 0: the end, and not before all is there */
+}
+
+static void transfer(const char *name, size_t bytes, unsigned lose, unsigned repeat, unsigned spoil, unsigned delay)
+{
+	struct endpoint *l, *c, *s;
+
+	begin(name, lose, repeat, spoil, delay);
+	l = listener(5);
+	meet(l, &c, &s);
+	struct way ways[] = { { .from = c, .to = s, .all = bytes, .salt = 1 }, { .from = s, .to = c, .all = bytes / 3, .salt = 2 } };
+	for (unsigned i = 0; ways[0].got < ways[0].all || ways[1].got < ways[1].all; i++, tick()) {
+		CHECK(i < 4000000);
+		way_go_on(&ways[0]);
+		way_go_on(&ways[1]);
+	}
+	CHECK(stack_receive(s, &(uint8_t){ 0 }, 1) <= 0 && (!spoil || spoiled));
+	stack_close(c);
+	stack_close(s);
+	stack_close(l);
+	end();
+}
+
+static void refusals(void)
+{
+	struct endpoint *l, *c, *s, *other = stack_open(STACK_TCP, changed, NULL);
+
+	begin("refusals", 0, 0, 0, 3);
+	c = client();			/* nobody listens on this port any more */
+	pass(100);
+	CHECK(stack_poll(c) & STACK_ENDED && stack_error(c) == -ECONNREFUSED && !stack_error(c));
+	CHECK(stack_send(c, "", 1) == -EPIPE);
+	stack_close(c);
+	wire.lose = 1000;
+	c = client();
+	pass(400000);
+	CHECK(stack_error(c) == -ETIMEDOUT);
+	stack_close(c);
+	wire.lose = 0;
+	l = listener(1);
+	CHECK(stack_bind(other, &server) == -EADDRINUSE);
+	CHECK(stack_accept(l, &s) == -EAGAIN && stack_accept(other, &s) == -EINVAL);
+	CHECK(stack_receive(other, &s, 1) == -ENOTCONN && stack_send(other, "", 1) == -ENOTCONN);
+	CHECK(stack_shutdown(other) == -ENOTCONN);
+	meet(l, &c, &s);
+	CHECK(stack_connect(c, &server) == -EISCONN && stack_receive(c, &l, 1) == -EAGAIN);
+	CHECK(stack_send(c, "unread", 6) == 6);
+	pass(100);
+	CHECK(stack_poll(s) & STACK_READABLE);
+	stack_close(s);			/* with something unread: reset */
+	pass(100);
+	CHECK(stack_poll(c) & STACK_ENDED && stack_receive(c, &s, 1) == -ECONNRESET);
+	stack_close(c);
+	stack_close(other);
+	stack_close(l);
+	end();
+}
+
+/* More connections than a listener lets wait; it closes with some of them in the queue. */
+static void crowd(void)
+{
+	enum { N = 100 };
+	struct endpoint *c[N], *s[N], *l;
+	unsigned connected = 0, accepted = 0;
+
+	begin("crowd", 0, 0, 0, 5);
+	l = listener(N);
+	for (unsigned i = 0; i < N; i++)
+		c[i] = client();
+	pass(3000);
+	for (unsigned i = 0; i < N; i++)
+		connected += (stack_poll(c[i]) & STACK_WRITABLE) != 0;
+	while (accepted < 60 && !stack_accept(l, &s[accepted]))
+		accepted++;
+	CHECK(connected == N && accepted == 60);
+	for (unsigned i = 0; i < 60; i++)
+		CHECK(stack_send(s[i], "x", 1) == 1);
+	stack_close(l);
+	pass(1000);
+	for (unsigned i = 0; i < N; i++)
+		stack_close(c[i]);
+	for (unsigned i = 0; i < 60; i++)
+		stack_close(s[i]);
+	end();
+}
+
+/* ---- UDP ---------------------------------------------------------------------------------- */
+
+static void datagrams(void)
+{
+	struct endpoint *a = stack_open(STACK_UDP, changed, NULL), *b = stack_open(STACK_UDP, changed, NULL);
+	struct stack_address from;
+	static uint8_t big[9000], got[9000];
+
+	begin("datagrams", 0, 0, 0, 0);
+	server.port++;
+	CHECK(a && b && !stack_bind(a, &client_ip) && !stack_bind(b, &server) && !stack_bind(a, &client_ip));
+	CHECK(stack_receive(b, got, 1) == -EAGAIN && stack_send(a, "x", 1) == -EDESTADDRREQ);
+	for (unsigned n = 0; n < sizeof big; n += 1 + n / 2) {
+		for (unsigned i = 0; i < n; i++)
+			big[i] = i * n;
+		CHECK(stack_send_to(a, big, n, &server) == (long)n);
+		pass(50);
+		CHECK(stack_poll(b) & STACK_READABLE);
+		CHECK(stack_receive_from(b, got, sizeof got, &from) == (long)n && !memcmp(big, got, n));
+		CHECK(from.port == stack_local(a).port && !memcmp(from.ip, client_ip.ip, 4));
+	}
+	CHECK(!stack_connect(a, &server) && stack_send(a, "four", 4) == 4);
+	pass(20);
+	CHECK(stack_receive_from(b, got, 2, &from) == 2 && stack_receive(b, got, 2) == -EAGAIN);
+	for (unsigned i = 0; i < 300; i++) {	/* more than wait */
+		CHECK(stack_send(a, big, 100) == 100);
+		tick();
+	}
+	pass(20);
+	unsigned n = 0;
+	while (stack_receive(b, got, 100) == 100)
+		n++;
+	CHECK(n == 64);
+	CHECK(stack_send(a, big, 100) == 100);
+	pass(20);
+	stack_close(a);
+	stack_close(b);			/* with one unread */
+	end();
+}
+
+/* ---- frames of all kinds -------------------------------------------------------------------- */
+
+/* Real frames, changed here and there or cut; pieces of datagrams that never get whole; noise. */
+static void noise(unsigned n)
+{
+	struct endpoint *l, *c, *s, *u = stack_open(STACK_UDP, changed, NULL);
+	static uint8_t kept[64][STACK_FRAME], f[STACK_FRAME + 4];
+	static size_t length[64];
+
+	begin("noise", 0, 0, 0, 5);
+	l = listener(20);
+	CHECK(!stack_bind(u, &server));
+	meet(l, &c, &s);
+	for (unsigned i = 0; i < n; i++) {
+		unsigned k = chance(64);
+
+		if (chance(4) == 0)
+			stack_send(c, f, chance(1000));
+		if (chance(4) == 0)
+			stack_receive(s, f, chance(1000));
+		for (unsigned w = 0; w < WIRE && chance(2); w++)
+			if (out[w].used) {
+				memcpy(kept[k], out[w].byte, length[k] = out[w].length);
+				break;
+			}
+		size_t size = length[k] ? length[k] : 14 + chance(1500);
+		memcpy(f, kept[k], size);
+		for (unsigned m = chance(6); m; m--)
+			f[chance(chance(2) && size > 60 ? 60 : size)] = any();
+		if (chance(8) == 0)
+			size = chance(size + 1);
+		if (chance(4) == 0)
+			f[20] = chance(64), f[21] = any();	/* a fragment */
+		stack_input(&ends[chance(2)], f, size);
+		if (chance(3) == 0)
+			tick();
+	}
+	stack_close(c);
+	stack_close(s);
+	stack_close(u);
+	stack_close(l);
+	end();
+}
+
+static void done(void)
+{
+	printf("ok stack %s\n", test);
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct stack_system system = { now_ms, any, stack_panics };
+	static const uint8_t mask[4] = { 255, 255, 255, 0 }, none[4];
+	uint64_t seeds = argc > 1 ? strtoul(argv[1], NULL, 0) : 3;
+	uint8_t ip[4];
+
+	stack_init(&system);
+	for (unsigned i = 0; i < 2; i++) {
+		ends[i].send = wire_send;
+		CHECK(!stack_link_add(&ends[i]) && !stack_link_ready(&ends[i], ip));
+		CHECK(!stack_link_address(&ends[i], i ? server.ip : client_ip.ip, mask, none) && stack_link_ready(&ends[i], ip));
+	}
+	refusals(), done();
+	crowd(), done();
+	datagrams(), done();
+	for (seed = 1; seed <= seeds; seed++) {
+		transfer("tcp", 1000000, 0, 0, 0, 2), seed == seeds ? done() : (void)0;
+		transfer("tcp-loss", 200000, 50, 0, 0, 2), seed == seeds ? done() : (void)0;
+		transfer("tcp-order", 200000, 0, 0, 0, 30), seed == seeds ? done() : (void)0;
+		transfer("tcp-repeat", 200000, 0, 200, 0, 10), seed == seeds ? done() : (void)0;
+		transfer("tcp-spoil", 200000, 0, 0, 30, 2), seed == seeds ? done() : (void)0;
+		transfer("tcp-all", 200000, 30, 50, 20, 20), seed == seeds ? done() : (void)0;
+		noise(20000), seed == seeds ? done() : (void)0;
+	}
+	return 0;
+}
