@@ -15,7 +15,8 @@
 #define VCPU_BASE	32
 #define VCPU_GS		56		/* base_of[XEN_BASE_GS_KERNEL] */
 #define VCPU_FAULT	64
-#define VCPU_COUNT	72		/* STAT_SYSCALL, STAT_IRET_USER, STAT_FAULT */
+#define VCPU_COUNT	72		/* STAT_SYSCALL, STAT_IRET_USER, STAT_FAULT,
+				 * STAT_DIRECT */
 #define INFO_CR2	16		/* struct xen_vcpu_info */
 #ifdef __ASSEMBLER__
 #define XEN_IRET	23		/* xen.h */

@@ -82,6 +82,7 @@ GLOBAL fast_hypercall
 	push %rcx
 	push %r11
 	VCPU_FIND hypercall_lost
+	incq VCPU_COUNT + 24(%rax)
 	STACK_ENTER fast_hypercall_masked
 	lea 32(%rcx), %rax
 	REGISTERS %rax, 24(%rcx), 8(%rcx), 16(%rcx), 0(%rcx)

@@ -12,7 +12,7 @@
  */
 #include "libos/vmm/run.h"
 
-#define TRIES		64u		/* then this guest's hypercalls look different */
+#define SEEN		61u		/* sites that were looked at and left alone */
 #define NEAR_PAGES	256u
 #define INT3		0xcc
 #define JUMP_SIZE	14u		/* jmp *0(%rip) and its pointer */
@@ -26,7 +26,7 @@ static const uint8_t iret_code[] = { 0xb8, XEN_IRET, 0, 0, 0, 0x0f, 0x05 };	/* m
 struct vcpu *fast_vcpu[VMM_VCPUS + 1];
 uint32_t fast_vcpus;
 uint64_t fast_hypercall_trap, fast_iret_trap;	/* in the guest: the ways through the kernel */
-unsigned patch_tries;
+bool patch_on;
 
 void patch_init(void)
 {
@@ -34,7 +34,7 @@ void patch_init(void)
 	for (unsigned i = 0; i < vm.vcpus; i++)
 		fast_vcpu[i] = vm.vcpu[i];
 	fast_vcpus = vm.vcpus;
-	patch_tries = vm.opt.patch && found ? TRIES : 0;
+	patch_on = vm.opt.patch && found;
 }
 
 /* ---- the guest's text ------------------------------------------------------------------------- */
@@ -133,12 +133,15 @@ static void patch_iret(struct vcpu *v, struct upcall_regs *r)
 
 void patch_site(struct vcpu *v, struct upcall_regs *r)
 {
+	static uint64_t seen[SEEN];
 	unsigned up = 0;
+	if (seen[r->up.rip % SEEN] == r->up.rip)
+		return;
+	seen[r->up.rip % SEEN] = r->up.rip;
 	for (unsigned i = 0; i < vm.vcpus; i++)
 		up += vm.vcpu[i]->up;
 	if (up > 1)
 		return;
-	patch_tries--;
 	if (r->rax == XEN_IRET)
 		patch_iret(v, r);
 	else

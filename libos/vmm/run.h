@@ -36,7 +36,7 @@ struct gate {
 };
 
 enum stat {
-	STAT_SYSCALL, STAT_IRET_USER, STAT_FAULT, STAT_EXCEPTION, STAT_CALLBACK, STAT_HYPERCALL,
+	STAT_SYSCALL, STAT_IRET_USER, STAT_FAULT, STAT_DIRECT, STAT_EXCEPTION, STAT_CALLBACK, STAT_HYPERCALL,
 	STAT_IRET_KERNEL, STAT_STORE, STAT_PRIVILEGED, STAT_CPUID, STAT_EVENT, STAT_BLOCK, STATS
 };
 
@@ -196,8 +196,8 @@ const char *hypercall_name(unsigned number);
 /* ---- patch.c: hot hypercall sites ---------------------------------------------------------------- */
 
 void patch_init(void);
-extern unsigned patch_tries;
-/* A hypercall has trapped from the guest kernel, while patch_tries lasts. */
+extern bool patch_on;
+/* A hypercall has trapped from the guest kernel: its site may be changed, if patch_on. */
 void patch_site(struct vcpu *v, struct upcall_regs *r);
 /* What was interrupted may be an entry of fast.S: r becomes the guest's own.  False: it isn't. */
 bool fast_rewind(struct vcpu *v, struct upcall_regs *r);

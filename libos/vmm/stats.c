@@ -6,7 +6,8 @@
 static const char *const names[STATS] = {
 	[STAT_SYSCALL] = "system calls", [STAT_FAULT] = "page faults", [STAT_EXCEPTION] = "exceptions",
 	[STAT_CALLBACK] = "event callbacks", [STAT_HYPERCALL] = "hypercalls",
-	[STAT_IRET_USER] = "irets to user", [STAT_IRET_KERNEL] = "irets to kernel",
+	[STAT_IRET_USER] = "irets to user",
+	[STAT_DIRECT] = "hypercalls past the kernel", [STAT_IRET_KERNEL] = "irets to kernel",
 	[STAT_STORE] = "emulated stores", [STAT_PRIVILEGED] = "privileged instructions",
 	[STAT_CPUID] = "cpuids", [STAT_EVENT] = "kernel events", [STAT_BLOCK] = "blocks",
 };

@@ -19,6 +19,7 @@ AT(vcpu, base_of[XEN_BASE_GS_KERNEL], VCPU_GS);
 AT(vcpu, fault_short, VCPU_FAULT);
 AT(vcpu, count[STAT_SYSCALL], VCPU_COUNT);
 AT(vcpu, count[STAT_FAULT], VCPU_COUNT + 16);
+AT(vcpu, count[STAT_DIRECT], VCPU_COUNT + 24);
 AT(xen_vcpu_info, cr2, INFO_CR2);
 AT(vcpu, count[STAT_IRET_USER], VCPU_COUNT + 8);
 AT(xen_bounce, ss, 48);
@@ -102,7 +103,7 @@ void vcpu_on_syscall(struct upcall_regs *r)
 {
 	struct vcpu *v = vcpu_of(r);
 	if (!from_user(r)) {
-		if (patch_tries)
+		if (patch_on)
 			patch_site(v, r);
 		hypercall(v, r);
 	} else if (v->syscall_gate.address) {
