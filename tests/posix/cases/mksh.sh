@@ -8,7 +8,7 @@ cat |& print -p hello; read -p x; print "got $x"; exec 3>&p; exec 3>&-; wait; pr
 #@ pipes shell=mksh
 printf 'c\na\nb\n' | sort; seq 1 1000 | { s=0; while read n; do ((s += n)); done; print $s; }; true | false; print $?; print data | read y; print "[$y]"
 #@ traps shell=mksh
-trap 'print exit' EXIT; trap 'print usr1' USR1; kill -USR1 $$; (kill -TERM $$) & trap 'print term' TERM; wait; trap 'print err' ERR; false; (exit 3); print $?
+trap 'print exit' EXIT; trap 'print usr1' USR1; trap 'print term' TERM; kill -USR1 $$; (kill -TERM $$) & wait; trap 'print err' ERR; false; (exit 3); print $?
 #@ signals shell=mksh
 /bin/sleep 5 & sleep 0.2; kill $!; wait $!; print $?; mksh -c 'kill -9 $$'; print $?; mksh -c 'trap "" INT; kill -INT $$; print survived'; kill -l 9
 #@ heredoc shell=mksh
