@@ -8,7 +8,7 @@
 
 #define CLASS		0x010802u
 #define BAR_SIZE	0x2000u		/* registers, and doorbells of four queues at stride 4 */
-enum { CAP = 0, CAP_HIGH = 4, INTMS = 0x0c, INTMC = 0x10, CC = 0x14, CSTS = 0x1c, AQA = 0x24, ASQ = 0x28,
+enum { CAP = 0, CAP_HIGH = 4, CC = 0x14, CSTS = 0x1c, AQA = 0x24, ASQ = 0x28,
 	ACQ = 0x30, DOORBELLS = 0x1000 };
 #define CC_ON		(6u << 16 | 4u << 20 | 1u)	/* entries of 64 and 16 bytes, enabled */
 #define CSTS_READY	1u
@@ -169,10 +169,8 @@ static enum block_state command_done(struct nvme *n, bool ok)
 	if (!ok || (n->phase == CONTROLLER && !controller_read(n)) ||
 	    (n->phase == NAMESPACE && !namespace_read(n)))
 		return BLOCK_FAILED;
-	if (++n->phase == UP) {
-		put(n, INTMC, 1);
+	if (++n->phase == UP)
 		return BLOCK_READY;
-	}
 	ask(n);
 	return BLOCK_BUSY;
 }
@@ -183,9 +181,9 @@ static enum block_state step(struct block_device *dev, bool first)
 	uint16_t id;
 	bool ok;
 	if (first) {
+		if (n->phase == UP)		/* a reset may leave a line asserted (QEMU's does): polled from now on */
+			pci_line_off(&n->pci);
 		n->phase = OFF;
-		if (!dev->interrupts)
-			put(n, INTMS, 1);
 		put(n, CC, 0);
 	}
 	uint32_t status = get(n, CSTS);

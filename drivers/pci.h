@@ -13,6 +13,7 @@ struct pci_function {
 
 enum { PCI_CAP_MSI = 5, PCI_CAP_VENDOR = 9, PCI_CAP_MSIX = 17 };
 
+void pci_line_off(const struct pci_function *f);	/* its INTx line, for good */
 uint32_t pci_read(const struct pci_function *f, unsigned at);	/* 32 bits, aligned */
 void pci_write(const struct pci_function *f, unsigned at, uint32_t value);
 /* The next capability of that kind behind `after` (0: the first): where it is; 0: none. */
@@ -22,7 +23,7 @@ unsigned pci_capability(const struct pci_function *f, unsigned id, unsigned afte
 /* Memory of base address register n, from `offset` on, of that size, mapped uncached; NULL: it has
  * no such memory. */
 volatile void *pci_bar(const struct pci_function *f, unsigned n, uint64_t offset, uint64_t size);
-void pci_master(const struct pci_function *f, bool on);	/* may it reach memory? */
+void pci_master(const struct pci_function *f, bool on);	/* may it reach memory?  off: nor interrupt */
 /* Connects its interrupt: the first entry of MSI-X, or MSI, or INTx.  False: there is none. */
 bool pci_interrupt(const struct pci_function *f, void (*handler)(void *), void *arg);
 

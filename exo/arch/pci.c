@@ -69,7 +69,7 @@ static void command_set(const struct pci_function *f, uint32_t clear, uint32_t s
 
 void pci_master(const struct pci_function *f, bool on)
 {
-	command_set(f, MASTER, on ? MASTER | MEMORY : 0);
+	command_set(f, MASTER, on ? MASTER | MEMORY : NO_INTX);
 }
 
 unsigned pci_capability(const struct pci_function *f, unsigned id, unsigned after)
@@ -172,6 +172,8 @@ bool pci_interrupt(const struct pci_function *f, void (*fn)(void *), void *arg)
 	}
 	return false;
 }
+
+void pci_line_off(const struct pci_function *f) { command_set(f, 0, NO_INTX); }
 
 void irq_msi(unsigned n)
 {

@@ -39,6 +39,7 @@ static uint64_t chance(uint64_t n)
 
 uint32_t pci_read(const struct pci_function *f, unsigned at) { (void)f; return config[at / 4 % 64]; }
 void pci_write(const struct pci_function *f, unsigned at, uint32_t value) { (void)f; config[at / 4 % 64] = value; }
+void pci_line_off(const struct pci_function *f) { (void)f; }
 void pci_master(const struct pci_function *f, bool on) { (void)f; masters = on; }
 uint64_t block_clock(void) { return now += 1000000; }
 void block_interrupt(void *dev) { (void)dev; }
