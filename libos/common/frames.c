@@ -164,7 +164,7 @@ uint64_t frame_alloc_run(unsigned count)
 /* ---- frames without a mapping -------------------------------------------------------- */
 
 /* A region to take unmapped frames from: a COLD one, a LARGE one that is wholly free, or, frame
- * by frame, a SMALL one. */
+ * by frame, a SMALL one, for which a LARGE one may have to be split. */
 static struct region *cold_region(void)
 {
 	struct region *r = region_with(COLD);
@@ -175,7 +175,10 @@ static struct region *cold_region(void)
 		if (r->map == LARGE && r->free == PER_REGION && window_cool(r))
 			return r;
 	}
-	return region_with(SMALL);
+	if ((r = region_with(SMALL)))
+		return r;
+	r = region_with(LARGE);
+	return r && window_warm(r) ? r : NULL;
 }
 
 static uint64_t take_unmapped(void)
