@@ -134,6 +134,10 @@ void gc_safepoint_slow(void)
 		paging_room(part);
 		left = mmu_give(part);
 		gc_stats.revoked += wanted - left;
+		if (left == wanted) {		/* so many at a time; the rest at the next safepoint */
+			gc_mutator.poll = true;
+			return;
+		}
 		wanted = left;
 	}
 }

@@ -37,6 +37,7 @@ static struct {
 	uint64_t want;			/* frames asked back, not given yet */
 	uint64_t repo_seen;
 	uint32_t victim[MMU_VICTIMS], victim_pfn[MMU_VICTIMS], victims;
+	uint32_t lost[MMU_VICTIMS], lost_n;
 	uint32_t given[MMU_VICTIMS], givens;	/* frames out of the pool, for the kernel to take */
 	struct { uint32_t first, end; } discardable;
 } ex;
@@ -265,13 +266,41 @@ static void publish(void)
 	ex.page->order_count = n;
 }
 
-/* A domain can't give frames to one that it holds no capability to: it names them, unmapped, as the
- * first that the kernel takes. */
+static bool drop_given(uint32_t pfn)
+{
+	for (unsigned i = 0; i < ex.givens; i++)
+		if (ex.given[i] == pfn) {
+			ex.given[i] = ex.given[--ex.givens];
+			return true;
+		}
+	return false;
+}
+
+/* What the kernel has taken since: frames that were named, or victims. */
+static void settle(void)
+{
+	while (ex.page && ex.repo_seen < ex.page->repo_count) {
+		uint32_t pfn = ex.page->repo[ex.repo_seen++ % EXO_REPO_MAX];
+		if (drop_given(pfn))
+			continue;
+		for (unsigned i = 0; i < ex.victims; i++)
+			if (ex.victim_pfn[i] == pfn && ex.lost_n < MMU_VICTIMS) {
+				ex.lost[ex.lost_n++] = ex.victim[i];
+				ex.total--;
+			}
+	}
+}
+
+/* A domain can't give frames to one that it holds no capability to: it names them as the first that
+ * the kernel takes.  They are frames that no window shows: the kernel would take the window's page, be it
+ * a large one. */
 uint64_t mmu_give(uint64_t n)
 {
 	uint64_t frame;
-	for (; n && ex.want && ex.givens < MMU_VICTIMS && (frame = mmu_frame_take()); n--) {
+	settle();
+	for (; n && ex.want && ex.left && ex.givens < MMU_VICTIMS && (frame = frame_take()); n--) {
 		ex.given[ex.givens++] = frame;
+		ex.left--;
 		ex.want--;
 		ex.total--;
 	}
@@ -293,21 +322,8 @@ void mmu_victims(const uint32_t *page, unsigned n)
 
 uint32_t mmu_lost(void)
 {
-	while (ex.page && ex.repo_seen < ex.page->repo_count) {
-		uint32_t pfn = ex.page->repo[ex.repo_seen++ % EXO_REPO_MAX];
-		for (unsigned i = 0; i < ex.givens; i++)
-			if (ex.given[i] == pfn) {
-				ex.given[i] = ex.given[--ex.givens];
-				pfn = 0;
-				break;
-			}
-		for (unsigned i = 0; pfn && i < ex.victims; i++)
-			if (ex.victim_pfn[i] == pfn) {
-				ex.total--;
-				return ex.victim[i];
-			}
-	}
-	return ~0u;
+	settle();
+	return ex.lost_n ? ex.lost[--ex.lost_n] : ~0u;
 }
 
 static void on_revoke(struct upcall_regs *r, unsigned bit, void *arg)

@@ -1,13 +1,18 @@
-/* The store's slots, next fit: pages that leave together lie together.  See store.h. */
+/* The store's slots.  See store.h.
+ *
+ * Next fit, so that pages that leave together lie together; within a part of the store that grows only
+ * when three quarters of it are used, so that the store stays as small as what is in it.
+ */
 #include "libos/gc-runtime/store.h"
 #include "libos/gc-runtime/port.h"
 #include <stddef.h>
 
 #define SLOTS_MAX	524288u
+#define STEP		256u
 
 const struct gc_store *store;
 static uint64_t used[SLOTS_MAX / 64 + 1];
-static uint32_t slots, taken, hint;
+static uint32_t slots, taken, hint, top;
 
 static const struct gc_store *const stores[] = { &store_file, &store_memory,
 #if !__STDC_HOSTED__
@@ -32,9 +37,16 @@ int slots_open(const char *option, uint32_t want, const char **why)
 
 uint32_t slots_used(void) { return taken; }
 
+static void extend(void)
+{
+	if (top < slots && (uint64_t)taken * 4 >= (uint64_t)top * 3)
+		top = slots - top < STEP ? slots : top + STEP;
+}
+
 uint32_t slot_take(void)
 {
-	uint32_t words = (slots + 63) / 64;
+	extend();
+	uint32_t words = (top + 63) / 64;
 	if (taken == slots)
 		return 0;
 	for (uint32_t k = 0; k <= words; k++) {
@@ -43,7 +55,7 @@ uint32_t slot_take(void)
 		if (!k)
 			free &= ~0ul << hint % 64;
 		uint32_t at = w * 64 + (free ? __builtin_ctzl(free) : 0);
-		if (!free || at >= slots)
+		if (!free || at >= top)
 			continue;
 		used[w] |= 1ul << at % 64;
 		taken++;

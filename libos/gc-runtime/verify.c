@@ -2,6 +2,7 @@
  * object that starts on a resident page. */
 #include "libos/gc-runtime/region.h"
 #include "libos/gc-runtime/port.h"
+#include "libos/gc-runtime/store.h"
 
 static uint32_t at_page;
 
@@ -85,11 +86,12 @@ static void check_young(void)
 
 void region_verify(void)
 {
-	uint32_t in = 0, used = 0;
+	uint32_t in = 0, used = 0, slots = 0;
 	for (uint32_t p = 0; p < paging.pages; p++) {
 		if (!paging.ready[p / SEGMENT])
 			continue;
 		in += page_of(p)->state == PAGE_IN;
+		slots += page_of(p)->slot != 0;
 		if (p < region.first || page_of(p)->space == SPACE_FREE)
 			continue;
 		used++;
@@ -98,6 +100,9 @@ void region_verify(void)
 	if (in != paging.resident || used != region.used)
 		port_fail("verify: %u pages resident, counted %u; %u used, counted %u\n", in,
 			paging.resident, used, region.used);
+	if (slots != slots_used())
+		port_fail("verify: %u pages have slots in the store, of which %u are taken\n", slots,
+			slots_used());
 	check_young();
 	roots_each(check_root);
 }
