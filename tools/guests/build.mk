@@ -18,3 +18,7 @@ $(GUESTS)/%.stamp: tools/guests/pack tools/guests/%.conf
 	@mkdir -p $(@D)
 	$(Q)tools/guests/pack $(BUILD) $* $(GUESTS)/root/guests/$*
 	@touch $@
+
+# The suites with Debian's kernels
+GUEST_TESTS += $(GUESTS)/debian.stamp $(GUESTS)/grub.stamp
+CHECK_TESTS += $(GUESTS)/installer.stamp

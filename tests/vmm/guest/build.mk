@@ -7,7 +7,7 @@ VMM_GUEST_CFLAGS := -std=gnu17 -O2 -g -ffreestanding -mno-red-zone -mgeneral-reg
 	-I. $(WARN)
 GUEST_TESTS += $(VMM_CASES)/vmm/guest $(VMM_CASES)/vmm/cases $(VMM_CASES)/vmm/several
 
-$(VMM_CASES)/vmm/guest: tests/vmm/guest/start.S tests/vmm/guest/guest.c tests/vmm/guest/guest.ld \
+$(VMM_CASES)/vmm/guest: tests/vmm/guest/start.S tests/vmm/guest/site.S tests/vmm/guest/guest.c tests/vmm/guest/guest.ld \
 		libos/vmm/xen.h exo/abi/abi.h
 	$(call say,GUEST)
 	@mkdir -p $(@D)
@@ -18,7 +18,3 @@ $(VMM_CASES)/vmm/guest: tests/vmm/guest/start.S tests/vmm/guest/guest.c tests/vm
 $(VMM_CASES)/vmm/%: tests/vmm/%
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
-
-# The suites with Linux, GRUB and the installer.
-GUEST_TESTS += $(GUESTS)/debian.stamp $(GUESTS)/grub.stamp
-CHECK_TESTS += $(GUESTS)/installer.stamp

@@ -8,6 +8,7 @@
  *	scribble		writes over all of the monitor that it can reach
  *	calls			makes random kernel calls, by code of the monitor's, from where the
  *				kernel takes them
+ *	site			makes hypercalls by Linux's instructions, twice each
  *	fuzz1, fuzz2 ...	makes random hypercalls of the monitor, with arguments that mean something
  *
  * It has no memory management and no interrupts. */
@@ -29,6 +30,8 @@ _Noreturn void guest_main(struct xen_start_info *start);
 bool try_write(void *to, uint64_t value);
 bool try_read(const void *from, uint64_t *value);
 void calls_make(uint64_t gadget, uint64_t count);
+bool site_registers(void), site_return(void);	/* site.S */
+extern const volatile uint64_t site_call, site_iret;
 extern const uint8_t on_page_fault[];
 
 static struct xen_start_info *info;
@@ -158,6 +161,19 @@ static void calls(void)
 	print("called\n");
 }
 
+/* ---- rewritten sites ------------------------------------------------------------------------------ */
+
+static void site(void)
+{
+	uint64_t call = site_call, iret = site_iret;
+	bool kept = site_registers();
+	kept &= site_registers();
+	kept &= site_return();
+	kept &= site_return();
+	print(kept ? "registers kept, " : "registers lost, ");
+	print_number("sites changed: ", (site_call != call) + (site_iret != iret));
+}
+
 /* ---- random hypercalls ---------------------------------------------------------------------------- */
 
 static uint64_t state;
@@ -259,6 +275,8 @@ void guest_main(struct xen_start_info *start)
 		scribble();
 	if (asked("calls"))
 		calls();
+	if (asked("site"))
+		site();
 	for (char seed = '1'; seed <= '9'; seed++) {
 		char word[] = { 'f', 'u', 'z', 'z', seed, 0 };
 		if (asked(word))
