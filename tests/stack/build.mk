@@ -21,3 +21,21 @@ $(BUILD)/tests/stack: $(LWIP_OBJS) $(call hobj,libos/posix/net/stack_lwip.c test
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
+
+# The same in the machine, as a session (guest.c).
+LWIP_GUEST := $(LWIP_SRC:%=$(BUILD)/u/lwip/%.o)
+STACK_GUEST := libos/posix/net/stack_lwip.c libos/posix/net/card.c tests/stack/guest.c
+
+$(BUILD)/u/lwip/%.o: $(BUILD)/src/lwip.stamp libos/posix/net/lwip/lwipopts.h libos/posix/net/lwip/arch/cc.h
+	$(call say,CC)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -W%,$(filter-out -MMD -MP,$(UCFLAGS))) -w $(LWIP_INCLUDE) -c -o $@ $(LWIP)/$*.c
+
+$(call uobj,$(STACK_GUEST)): UCFLAGS += $(LWIP_INCLUDE) -Wno-shadow
+$(call uobj,libos/posix/net/stack_lwip.c): | $(BUILD)/src/lwip.stamp
+
+GUEST_TESTS += $(BUILD)/tests/stack.elf
+$(BUILD)/tests/stack.elf: $(LWIP_GUEST) $(call uobj,$(STACK_GUEST) tests/guest/report.c) $(BARE_CRT) $(LIBCOMMON) $(APP_LD)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(call link_app,0x400000)

@@ -3,6 +3,9 @@
 #define LWIP_ARCH_CC_H
 
 #include <stdint.h>
+#include <stdlib.h>
+
+#define atoi(text)	0	/* links are not looked up by name; the libOS has none */
 
 #define LWIP_NO_STDINT_H	0
 #define LWIP_NO_INTTYPES_H	1

@@ -1,0 +1,118 @@
+/* A network card for the stack: see card.h. */
+#include "libos/posix/net/card.h"
+
+#define CHUNK		2048u
+#define CHUNKS		(2 * CARD_FRAMES)
+
+_Static_assert(CHUNKS <= EXO_PACKET_SLOTS, "a slot for each chunk");
+
+static uint8_t *chunk_at(const uint32_t *pfn, unsigned n)
+{
+	return (uint8_t *)physmap_page(pfn[n / 2]) + n % 2 * CHUNK;
+}
+
+/* ---- flows ------------------------------------------------------------------------ */
+
+static uint64_t flow_within(uint64_t from, uint64_t options, const struct exo_atom *atoms, unsigned n,
+	uint64_t ring)
+{
+	uint64_t object = frame_take();
+	if (!object)
+		return EXO_LIMIT;
+	struct exo_result f = exo_flow_derive(from, object, atoms, n, options, EXO_SLOT_ANY);
+	uint64_t status = f.status ? f.status : exo_flow_bind(f.value, ring, 0).status;
+	if (status && !f.status)
+		exo_delete_all(0, f.value);
+	if (status)
+		frames_put(object, 1);
+	return status;
+}
+
+static uint64_t flows_bind(struct card *c, uint64_t flow)
+{
+	const uint8_t *m = c->link.mac;
+	const struct exo_atom own[] = {
+		{ EXO_L2, 4, 6, 0, 0xffffffff, (uint64_t)m[0] << 24 | m[1] << 16 | m[2] << 8 | m[3] },
+		{ EXO_L2, 2, 10, 0, 0xffff, m[4] << 8 | m[5] } };
+	uint64_t status = flow_within(flow, EXO_FLOW_OPTIONS(EXO_FLOW_RECEIVE, 1), own, 0, c->in.cap);
+	return status ? status : flow_within(flow, EXO_FLOW_OPTIONS(EXO_FLOW_TRANSMIT, 0), own, 2, c->out.cap);
+}
+
+/* ---- frames ------------------------------------------------------------------------ */
+
+static void frame_send(struct stack_link *link, const void *frame, size_t length)
+{
+	struct card *c = link->arg;
+	if (!c->unused_count || length > CHUNK) {
+		c->lost++;
+		return;
+	}
+	unsigned n = c->unused[--c->unused_count];
+	memcpy(chunk_at(c->out_pfn, n), frame, length);
+	packets_put(&c->out, n, c->out_pfn[n / 2], n % 2 * CHUNK, length);
+}
+
+static void in_give(struct card *c, unsigned n)
+{
+	packets_put(&c->in, n, c->in_pfn[n / 2], n % 2 * CHUNK, CHUNK);
+}
+
+void card_look(struct card *c)
+{
+	struct exo_completion done;
+	while (packets_get(&c->out, &done))
+		c->unused[c->unused_count++] = done.id;
+	for (unsigned i = 0; i < CHUNKS && packets_get(&c->in, &done); i++) {
+		if (!done.status)
+			stack_input(&c->link, chunk_at(c->in_pfn, done.id), done.sectors);
+		in_give(c, done.id);
+	}
+	if (c->out.submitted != __atomic_load_n(&c->out.head->taken, __ATOMIC_ACQUIRE))
+		packets_submit(&c->out);	/* AGAIN: the event tells when to go on */
+}
+
+void card_wait(struct card *c, uint64_t deadline)
+{
+	struct exo_predicate p = { .products = 2, .terms = { 1, 1 } };
+	const struct packets *r[] = { &c->in, &c->out };
+	for (unsigned i = 0; i < 2; i++)
+		p.term[i][0] = (struct exo_term){ .op = EXO_NE, .value = r[i]->consumed,
+			.addr = (r[i]->head_pfn << EXO_PAGE_SHIFT) + offsetof(struct exo_ring, completed) };
+	exo_wait(&p, deadline, 0);
+}
+
+static bool chunks_make(struct card *c)
+{
+	for (unsigned i = 0; i < CARD_FRAMES; i++) {
+		c->in_pfn[i] = frame_alloc_zero();
+		c->out_pfn[i] = frame_alloc_zero();
+		if (!c->in_pfn[i] || !c->out_pfn[i])
+			return false;
+	}
+	for (unsigned n = 0; n < CHUNKS; n++) {
+		c->unused[c->unused_count++] = n;
+		in_give(c, n);
+	}
+	return true;
+}
+
+uint64_t card_open(struct card *c, uint64_t flow, uint64_t event)
+{
+	struct exo_flow_info info;
+	*c = (struct card){ .link.send = frame_send };
+	c->link.arg = c;
+	uint64_t status = exo_flow_info(flow, &info).status;
+	if (status)
+		return status;
+	memcpy(c->link.mac, info.mac, sizeof info.mac);
+	status = packets_open(&c->in, EXO_RING_RECEIVE, event);
+	if (!status)
+		status = packets_open(&c->out, EXO_RING_TRANSMIT, event);
+	if (!status && !chunks_make(c))
+		status = EXO_LIMIT;
+	if (!status)
+		status = flows_bind(c, flow);
+	if (!status)
+		status = packets_submit(&c->in);
+	return status ? status : stack_link_add(&c->link) ? EXO_LIMIT : EXO_OK;
+}

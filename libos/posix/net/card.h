@@ -1,0 +1,31 @@
+/* A network card for the stack: a flow and two rings become a link.
+ *
+ * What is received is handed over in the frame where the kernel put it; what is sent is copied
+ * once, into frames that wait for the card.  No lock: as for the stack.  Left to others: when to
+ * look, which flow.
+ */
+#ifndef POSIX_NET_CARD_H
+#define POSIX_NET_CARD_H
+
+#include "libos/common/common.h"
+#include "libos/posix/net/stack.h"
+
+#define CARD_FRAMES	64u		/* each way; of two chunks */
+
+struct card {
+	struct stack_link link;
+	struct packets in, out;
+	uint32_t in_pfn[CARD_FRAMES], out_pfn[CARD_FRAMES];
+	uint16_t unused[2 * CARD_FRAMES];	/* chunks to send from */
+	unsigned unused_count;
+	uint64_t lost;			/* to be sent, and there was no chunk */
+};
+/* Receives all packets of the flow, and may send all of it from the card's own address.  The
+ * event is signalled when something came or went.  A status. */
+uint64_t card_open(struct card *c, uint64_t flow, uint64_t event);
+/* Takes in what came, and gives the card what was sent meanwhile. */
+void card_look(struct card *c);
+/* Sleeps until there is something to look at. */
+void card_wait(struct card *c, uint64_t deadline);
+
+#endif
