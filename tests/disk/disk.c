@@ -385,6 +385,8 @@ static const char *pulled_out(void)
 	unsigned n = 0;
 	IS(block_io(EXO_BLK_READ, 5, 0), OK);
 	report_line("pull it out");
+	if (info.depth == 1)		/* QEMU does not survive it while its AHCI works */
+		time_sleep_until(time_now() + 2 * NS_PER_SEC);
 	while (!status && time_now() < end) {
 		status = block_io(n & 1 ? EXO_BLK_READ : EXO_BLK_WRITE, n % 1000, 0);
 		n++;
