@@ -371,14 +371,6 @@ static const char *start(void)
 	return s.error[0] ? s.error : NULL;
 }
 
-static void image_tell(void)
-{
-	char digest[DIGEST_LENGTH + 1];
-	files_kernel_digest(digest);
-	fprintf(stderr, "vmm: %s: kernel %s, SHA-256 %s\nvmm: %s: command line: %s\n", options->name,
-		options->kernel, digest, options->name, options->append);
-}
-
 static int fifo_open(const char *file)
 {
 	int fd = open(control_path(options->name, file), O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -406,7 +398,6 @@ _Noreturn void daemon_run(struct options *o, int ready)
 	registry_enter(o);
 	control = fifo_open("control");
 	input = fifo_open("input");
-	image_tell();
 	const char *error = start();
 	if (error) {
 		registry_leave(o->name, false);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include "libos/common/domain_dev.h"
 #include "libos/common/proxy.h"
@@ -59,31 +58,6 @@ void files_open(const struct options *o)
 		file_add("--initrd", o->initrd, false);
 	for (unsigned i = 0; i < o->disks; i++)
 		disk_add(o->disk[i]);
-}
-
-/* The session's own sha256sum does it: it uses the CPU's instructions. */
-void files_kernel_digest(char digest[DIGEST_LENGTH + 1])
-{
-	int ends[2];
-	ssize_t n = -1;
-	if (pipe(ends) < 0)
-		refuse("no pipe");
-	pid_t pid = fork();
-	if (!pid) {
-		dup2(files[0].fd, 0);
-		dup2(ends[1], 1);
-		execlp("sha256sum", "sha256sum", NULL);
-		_exit(127);
-	}
-	close(ends[1]);
-	if (pid > 0)
-		n = read(ends[0], digest, DIGEST_LENGTH);
-	if (n != DIGEST_LENGTH)
-		refuse("sha256sum of %s failed", files[0].name);
-	digest[DIGEST_LENGTH] = 0;
-	close(ends[0]);
-	waitpid(pid, NULL, 0);
-	lseek(files[0].fd, 0, SEEK_SET);
 }
 
 static int64_t file_find(const char *name, uint32_t how)

@@ -16,6 +16,7 @@
 #include "vmm.h"
 
 #define STOP_SECONDS	60
+#define DIGEST_LENGTH	64
 
 _Noreturn void refuse(const char *format, ...)
 {
@@ -41,6 +42,24 @@ _Noreturn static void usage(int status)
 	exit(status);
 }
 
+/* Says which image is started, with the session's own sha256sum, which uses the CPU's
+ * instructions.  In a process of its own: the guest needs not wait for it. */
+static pid_t image_tell(const struct options *o)
+{
+	char digest[DIGEST_LENGTH + 1] = "";
+	const char *end = isatty(2) ? "\r\n" : "\n";	/* the terminal may be raw by now */
+	pid_t pid = fork();
+	if (pid)
+		return pid;
+	if (!freopen(o->kernel, "r", stdin))
+		_exit(1);			/* the daemon says why */
+	FILE *sum = popen("sha256sum", "r");
+	if (!sum || !fread(digest, DIGEST_LENGTH, 1, sum))
+		_exit(1);
+	fprintf(stderr, "vmm: kernel %s, SHA-256 %s%s", o->kernel, digest, end);
+	_exit(0);
+}
+
 static int run(char **words)
 {
 	struct options o;
@@ -57,15 +76,21 @@ static int run(char **words)
 		daemon_run(&o, ready[1]);
 	}
 	close(ready[1]);
+	fprintf(stderr, "vmm: command line: %s\n", o.append);
+	pid_t teller = image_tell(&o);
 	if (read(ready[0], name, sizeof name) <= 0) {
 		int status;		/* it said why */
 		waitpid(pid, &status, 0);
+		waitpid(teller, NULL, 0);
 		return WIFEXITED(status) ? WEXITSTATUS(status) : STATUS_BUG;
 	}
-	if (!o.detached)
-		return client_attach(name, true);
-	puts(name);
-	return 0;
+	int status = 0;
+	if (o.detached)
+		puts(name);
+	else
+		status = client_attach(name, true);
+	waitpid(teller, NULL, 0);
+	return status;
 }
 
 static int stop(char **words)

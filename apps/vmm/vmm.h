@@ -59,9 +59,6 @@ void files_open(const struct options *o);
 uint64_t files_disk_memory(void);	/* bytes of the disks that are in memory */
 /* Carries out a request of the monitor's; `data` holds what it sent and takes what is read. */
 int64_t files_serve(const struct domain_request *q, uint8_t *data);
-/* The kernel's SHA-256, hexadecimal. */
-#define DIGEST_LENGTH	64
-void files_kernel_digest(char digest[DIGEST_LENGTH + 1]);
 
 /* ---- registry.c: /run/vmm ---------------------------------------------------------------------- */
 
