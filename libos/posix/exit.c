@@ -139,7 +139,7 @@ void thread_exit(int status)
 	if (!task->dying)
 		task->status = status;
 	futex_thread_exit(t);
-	if (task->traced)
+	if (task->trace)
 		trace_exit(t);
 	thread_signals_end(t);
 	sched_account();

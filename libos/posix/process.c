@@ -124,7 +124,8 @@ static void inherit(struct task *t, const struct task *from)
 	t->ngroups = from->ngroups;
 	t->nice = from->nice;
 	t->dumpable = from->dumpable;
-	t->traced = from->traced;
+	if ((t->trace = from->trace))
+		file_get(t->trace);
 }
 
 void task_adopt(struct task *parent, struct task *child)
@@ -168,6 +169,7 @@ void task_free(struct task *t)
 		*link = t->sibling;
 	}
 	by_pid[t->p.pid] = NULL;
+	trace_end(t);
 	kfree(t);
 }
 

@@ -208,7 +208,7 @@ struct task {
 	bool dying;			/* exit_group: status below */
 	bool stopped, stop_reported, continued;
 	bool execed;			/* since its fork (setpgid) */
-	bool traced;			/* strace */
+	struct file *trace;		/* strace writes here; NULL: none */
 	int stop_signal;
 	int exit_signal;		/* to the parent, 0 = none */
 	int status;			/* as wait4 reports it */
@@ -268,5 +268,6 @@ void random_bytes(void *to, size_t n);
 void uart_init(struct exo_start *s);
 void uart_interrupt(void);
 void trace_exit(struct thread *t);
+void trace_end(struct task *t);
 
 #endif

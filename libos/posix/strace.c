@@ -12,8 +12,6 @@
 #define LINE_MAX	512
 #define TEXT_MAX	32		/* bytes of a string that are shown */
 
-static struct file *sink;
-
 /* One letter an argument: d decimal, x hexadecimal, s string, b buffer whose length follows,
  * p path, f descriptor or AT_FDCWD, o octal, g signal. */
 static const struct { const char *name, *args; } forms[] = {
@@ -124,6 +122,7 @@ static const char *form_of(const char *name)
 
 static void flush(struct line *l)
 {
+	struct file *sink = this_task()->trace;
 	if (sink)
 		file_write_kernel(sink, l->text, l->n);
 }
@@ -177,6 +176,15 @@ void trace_exit(struct thread *t)
 	else
 		add(&l, "[%d] +++ exited with %d +++\n", t->task->p.pid, status >> 8 & 0xff);
 	flush(&l);
+	trace_end(t->task);
+}
+
+/* Whoever reads what it is written to may wait for its end. */
+void trace_end(struct task *t)
+{
+	if (t->trace)
+		file_put(t->trace);
+	t->trace = NULL;
 }
 
 /* From now on the caller's system calls, and those of its descendants, are shown on its
@@ -187,13 +195,11 @@ CALL1(trace_me, on)
 	struct file *f = fd_file(2);
 	if (on && !f)
 		return -EBADF;
+	trace_end(t->task);
 	if (on) {
 		file_get(f);
-		if (sink)
-			file_put(sink);
-		sink = f;
+		t->task->trace = f;
 	}
-	t->task->traced = on;
 	t->top->table = on ? trace_table : syscall_table;
 	return 0;
 }
