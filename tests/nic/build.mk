@@ -1,7 +1,7 @@
 # The network cards' test, a session of its own.
 
 NIC_TEST := $(BUILD)/tests/nic.elf
-GUEST_TESTS += $(NIC_TEST)
+GUEST_TESTS += $(NIC_TEST) $(BUILD)/netecho
 
 $(NIC_TEST): $(call uobj,tests/nic/nic.c tests/guest/report.c) $(BARE_CRT) $(LIBCOMMON) $(APP_LD)
 	$(call say,LD)

@@ -1,0 +1,1 @@
+# Built as build/netecho, a session's module: see docs/net.md.
