@@ -247,3 +247,15 @@ TEST(timers_beyond_the_wheel)
 	}
 	OK(CALL1(TIMER_SET, 0));
 }
+
+/* Of a flush of everything the address does not count. */
+TEST(flushes_look_at_addresses_they_use)
+{
+	struct exo_pt_item *item = at_user(WINDOW);
+
+	*item = (struct exo_pt_item){ (uint64_t)fresh() << 12 | EXO_PT_SET, 5 };
+	OK(CALL6(PT_WRITE, 0, WINDOW, 1, 0, EXO_FLUSH_LOCAL, EXO_MONITOR_BASE - 4096));
+	*item = (struct exo_pt_item){ (uint64_t)fresh() << 12 | EXO_PT_SET, 5 };
+	CHECK(CALL6(PT_WRITE, 0, WINDOW, 1, 0, EXO_FLUSH_LOCAL | EXO_FLUSH_VA, EXO_MONITOR_BASE - 4096).status,
+		"the kernel's");
+}
