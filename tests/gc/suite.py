@@ -3,17 +3,19 @@
 GC = f"{BUILD}/tests/gc"
 
 suite("gc-mmu", [f"{GC}/mmu"])
-suite("gc-large", ["sh", "-c", f"for c in summary bookmark gen gen-card compact semi; do {GC}/large $c; done"])
+suite("gc-large", ["sh", "-c", f"for c in summary bookmark gen gen-card compact semi; do {GC}/large $c; done"],
+      seconds=120)
 suite("gc-revoke", ["sh", "-c", f"for p in aware lru clock gc-age pointer-free; do {GC}/revoke summary $p; "
-                    f"done; for c in bookmark gen gen-card compact semi; do {GC}/revoke $c aware; done"])
-suite("gc-matrix", ["tests/gc/matrix", f"{GC}/gclab", "6", "trees", "lru-cache"], seconds=120)
+                    f"done; for c in bookmark gen gen-card compact semi; do {GC}/revoke $c aware; done"],
+      seconds=180)
+suite("gc-matrix", ["tests/gc/matrix", f"{GC}/gclab", "6", "trees", "lru-cache"], seconds=240)
 suite("gc-errors", ["tests/gc/errors", f"{GC}/gclab"])
 suite("gc-matrix-long", ["tests/gc/matrix", f"{GC}/gclab", "3"], seconds=1800, long=True)
 suite("gc-figures", ["tests/gc/figures", f"{BUILD}/gclab-linux"], seconds=600, long=True)
 
-suite("gc-revoke-machine", machine(f"{GC}/revoker.elf", "--cpus", "1", "--icount", session="revoker"))
-suite("gc-machine", shell("gctest", "--add", f"{GC}/root"), seconds=120)
+suite("gc-revoke-machine", machine(f"{GC}/revoker.elf", "--cpus", "1", "--icount", session="revoker"), seconds=150)
+suite("gc-machine", shell("gctest", "--add", f"{GC}/root"), seconds=300)
 suite("gc-machine-all", shell("gctest --all", "--add", f"{GC}/root"), seconds=1200, long=True)
-suite("gc-disk", ["tests/gc/disk", "answers"], seconds=120)
+suite("gc-disk", ["tests/gc/disk", "answers"], seconds=240)
 suite("gc-disk-errors", ["tests/gc/disk", "errors"], seconds=240, long=True)
 suite("gc-exocc", ["tests/gc/exocc"])

@@ -19,7 +19,7 @@ static const struct bench *const benches[] = { &bench_trees, &bench_binary, &ben
 static struct {
 	struct gc_options gc;
 	const struct bench *bench;
-	const char *csv;
+	const char *csv, *pauses;
 	unsigned small;
 	bool optimum, quiet;
 } lab = { .bench = &bench_trees };
@@ -85,8 +85,8 @@ static void list(void)
 static _Noreturn void usage(void)
 {
 	port_fail("usage: gclab [--bench B] [--collector C] [--pager P] [--mem SIZE] [--heap SIZE]\n"
-		"             [--store file[:PATH]|memory[:MIB]] [--csv FILE] [--small N] [--opt]\n"
-		"             [--verify] [--quiet]\n"
+		"             [--store file[:PATH]|memory[:MIB]] [--csv FILE] [--pauses FILE]\n"
+		"             [--small N] [--opt] [--verify] [--quiet]\n"
 		"       gclab --list\n"
 		"--small N divides the benchmark's size by 2^N; sizes end in K, M or G\n");
 }
@@ -132,6 +132,8 @@ static void set_value(const char *name, const char *value)
 		lab.gc.heap = size_of(value);
 	else if (!strcmp(name, "--csv"))
 		lab.csv = value;
+	else if (!strcmp(name, "--pauses"))
+		lab.pauses = value;
 	else if (!strcmp(name, "--small"))
 		lab.small = size_of(value);
 	else
@@ -243,6 +245,24 @@ static void write_csv(uint64_t answer, uint64_t ns)
 	port_close(file);
 }
 
+/* Every pause in us, in ascending order: the distribution. */
+static void write_pauses(void)
+{
+	int file = port_open(lab.pauses, true);
+	uint64_t n = gc_stats.pauses < GC_PAUSES ? gc_stats.pauses : GC_PAUSES, at = 0;
+	char text[4096];
+	for (uint64_t i = 0; i < n;) {
+		int size = 0;
+		for (; i < n && size < (int)sizeof text - 16; i++)
+			size += snprintf(text + size, sizeof text - size, "%u\n", gc_stats.pause[i]);
+		if (file < 0 || port_write(file, at, text, size) != size)
+			port_fail("gclab: %s cannot be written\n", lab.pauses);
+		at += size;
+	}
+	if (file >= 0)
+		port_close(file);
+}
+
 int gc_main(unsigned argc, const char *(*arg)(unsigned i))
 {
 	if (!options(argc, arg))
@@ -257,5 +277,7 @@ int gc_main(unsigned argc, const char *(*arg)(unsigned i))
 		print_optimum();
 	if (lab.csv)
 		write_csv(answer, ns);
+	if (lab.pauses)
+		write_pauses();
 	return 0;
 }
