@@ -42,7 +42,8 @@ static uint64_t field_mask(unsigned bits)
 
 /* Places that programs look at, and any. */
 static const struct { uint8_t base, offset, width; } field[] = {
-	{ EXO_L2, 0, 2 }, { EXO_L2, 2, 4 }, { EXO_L2, 6, 2 }, { EXO_L2, 8, 4 }, { EXO_L2, 14, 2 },
+	{ EXO_L2, 0, 2 }, { EXO_L2, 2, 4 }, { EXO_L2, 6, 2 }, { EXO_L2, 8, 4 },
+	{ EXO_L2, 14, 2 }, { EXO_L2, 14, 1 }, { EXO_L2, 15, 1 },
 	{ EXO_L3, 1, 1 }, { EXO_L3, 6, 2 }, { EXO_L3, 9, 1 }, { EXO_L3, 12, 4 }, { EXO_L3, 16, 4 },
 	{ EXO_L3, 6, 1 }, { EXO_L3, 8, 8 }, { EXO_L3, 24, 8 }, { EXO_L3, 32, 8 },
 	{ EXO_L4, 0, 2 }, { EXO_L4, 2, 2 }, { EXO_L4, 0, 4 }, { EXO_L4, 13, 1 },
