@@ -259,3 +259,50 @@ TEST(flushes_look_at_addresses_they_use)
 	CHECK(CALL6(PT_WRITE, 0, WINDOW, 1, 0, EXO_FLUSH_LOCAL | EXO_FLUSH_VA, EXO_MONITOR_BASE - 4096).status,
 		"the kernel's");
 }
+
+TEST(idle_cpus_are_told)
+{
+	struct slot cap = { .type = EXO_T_MACHINE, .rights = EXO_R_TRACE };
+	uint64_t name;
+
+	CHECK(!cap_insert(model_init(), 90, 0, &cap, NULL, &name), "insert");
+	kernel_lock();
+	context_stop(cpu_at(3)->current, EXO_EVENT);
+	kernel_unlock();
+	model_step_all();
+	CHECK(CALL3(MACHINE_CTL, 90, EXO_M_IDLE, 77).value == 1 << 3, "CPU 3 idles");
+}
+
+TEST(masks_lie_where_they_were_put)
+{
+	struct actor a = actor_make(60);
+	struct context *x = context_on(&a, 2);
+
+	OK(CALL4(CONTEXT_CTL, x->cap % 128, EXO_CTX_MASK_AT, a.next, 16));
+	CHECK(x->mask_frame == a.next && x->mask_offset == 16, "frame and offset");
+	CHECK(context_pair(x) == (void *)((uint8_t *)pfn_to_virt(a.next) + 16), "there");
+}
+
+/* The first name behind a table is none. */
+TEST(tables_end)
+{
+	uint64_t slots = model_init()->table_frames * 128;
+
+	IS(CALL3(CAP_INFO, 0, slots, WINDOW), CAP, 2);
+	IS(CALL2(CAP_DELETE, 0, slots), CAP, 2);
+}
+
+/* A timer that is far away is one all the same. */
+TEST(timers_of_higher_levels_count)
+{
+	struct actor a = actor_make(60);
+	struct wheel *w = &this_cpu()->wheel;
+
+	kernel_lock();
+	timer_queue(context_on(&a, 1), TIMER_USER, model_time + 10000000000);
+	uint64_t next = timer_next(w);
+	CHECK(next > model_time && next <= model_time + 10000000000, "looked at again in time: %lu", next);
+	timer_cancel(context_on(&a, 1), TIMER_USER);
+	CHECK(timer_next(w) == EXO_FOREVER, "none");
+	kernel_unlock();
+}
