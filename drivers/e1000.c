@@ -38,8 +38,21 @@ enum { CTRL = 0x0, STATUS = 0x8, ICR = 0xc0, ITR = 0xc4, IMS = 0xd0, IMC = 0xd8,
 #define RING		256u		/* descriptors; a frame to be sent takes up to two */
 #define FRAMES		(NET_QUEUE - 1)	/* at a time: a full ring would look like an empty one */
 
-struct rx { uint64_t addr; uint16_t length, checksum; volatile uint8_t status; uint8_t errors; uint16_t special; };
-struct tx { uint64_t addr; uint16_t length; uint8_t cso, cmd; volatile uint8_t status; uint8_t css; uint16_t special; };
+struct rx {
+	uint64_t addr;
+	uint16_t length, checksum;
+	volatile uint8_t status;
+	uint8_t errors;
+	uint16_t special;
+};
+struct tx {
+	uint64_t addr;
+	uint16_t length;
+	uint8_t cso, cmd;
+	volatile uint8_t status;
+	uint8_t css;
+	uint16_t special;
+};
 #define RX_DONE		1u
 #define RX_END		2u		/* the frame's last descriptor */
 #define TX_DONE		1u
@@ -70,8 +83,15 @@ struct e1000 {
 };
 _Static_assert(sizeof(struct rx) == 16 && sizeof(struct tx) == 16, "descriptors");
 
-static uint32_t get(const struct e1000 *e, unsigned at) { return *(volatile uint32_t *)(e->regs + at); }
-static void put(const struct e1000 *e, unsigned at, uint32_t v) { *(volatile uint32_t *)(e->regs + at) = v; }
+static uint32_t get(const struct e1000 *e, unsigned at)
+{
+	return *(volatile uint32_t *)(e->regs + at);
+}
+
+static void put(const struct e1000 *e, unsigned at, uint32_t v)
+{
+	*(volatile uint32_t *)(e->regs + at) = v;
+}
 
 /* ---- up ----------------------------------------------------------------------- */
 

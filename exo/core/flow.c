@@ -11,7 +11,8 @@ static struct link *flow_link(uint32_t id) { return &flow_at(id)->link; }
 
 /* ---- derivation ----------------------------------------------------------------- */
 
-static uint64_t atoms_read(const struct call *c, const struct flow *from, struct cube *cube, uint64_t *bad)
+static uint64_t atoms_read(const struct call *c, const struct flow *from, struct cube *cube,
+	uint64_t *bad)
 {
 	struct exo_atom atoms[EXO_ATOMS_MAX];
 	unsigned at = 0;

@@ -44,7 +44,8 @@ bool cube_narrow(const struct cube *from, const struct exo_atom *atoms, unsigned
 
 bool cube_overlap(const struct cube *a, const struct cube *b);	/* is there a packet in both? */
 bool cube_within(const struct cube *a, const struct cube *b);	/* is every packet of a in b? */
-unsigned cube_bits(const struct cube *c);	/* how many bits it fixes: more than any that it lies within */
+/* How many bits it fixes: more than any other that it lies within. */
+unsigned cube_bits(const struct cube *c);
 
 /* A packet's header as a cube's bytes; `there` has 0xff where the packet has such a byte. */
 struct view {
