@@ -28,7 +28,8 @@ static struct image image;
 static struct plan {
 	struct load_file module;
 	uint64_t module_pfn, module_pages;
-	uint64_t p2m_pfn, p2m_pages, p2m_frames;	/* frames: tables that map it apart included */
+	uint64_t p2m_pfn, p2m_pages;
+	uint64_t p2m_frames;		/* with the tables that map it apart */
 	uint64_t start_pfn, store_pfn, console_pfn, stack_pfn;
 	uint64_t pages;			/* used in all */
 	struct tables map, p2m;
@@ -37,7 +38,7 @@ static struct plan {
 static uint64_t pages_of(uint64_t bytes) { return (bytes + EXO_PAGE_SIZE - 1) / EXO_PAGE_SIZE; }
 static uint64_t guest_va_of(uint64_t pfn) { return image.virt_base + pfn * EXO_PAGE_SIZE; }
 
-/* ---- the plan -------------------------------------------------------------------------------- */
+/* ---- the plan ------------------------------------------------------------------------------- */
 
 /* Which table of that level, counted from the address space's first. */
 static uint64_t table_number(uint64_t va, unsigned level)
@@ -46,7 +47,8 @@ static uint64_t table_number(uint64_t va, unsigned level)
 }
 
 /* Gives the tables for [va, va + pages) frames from `at` on, highest level first; the next. */
-static uint64_t tables_plan(struct tables *t, uint64_t va, uint64_t pages, unsigned top, uint64_t at)
+static uint64_t tables_plan(struct tables *t, uint64_t va, uint64_t pages, unsigned top,
+	uint64_t at)
 {
 	*t = (struct tables){ .va = va, .pages = pages };
 	for (unsigned level = top; level; level--) {
@@ -67,7 +69,7 @@ static uint64_t map_plan(uint64_t at)
 		end = (guest_va_of(plan.stack_pfn + 1) + SLACK + MAP_ALIGN - 1) & -MAP_ALIGN;
 		end = (end - image.virt_base) / EXO_PAGE_SIZE;
 		if (!image_range(image.virt_base, end * EXO_PAGE_SIZE))
-			vm_refuse("%s: the kernel's first mapping reaches addresses that no guest may have",
+			vm_refuse("%s: its first mapping reaches addresses that no guest may have",
 				vm.opt.kernel);
 		next = tables_plan(&plan.map, image.virt_base, end, 4, at) - at;
 		if (next == tables || end > vm.pages)
@@ -104,15 +106,16 @@ static void plan_make(void)
 	}
 	plan.pages = at;
 	if (at > vm.pages)
-		vm_refuse("%luM of memory are too little: kernel and initrd need %luM", vm.pages >> 8,
-			(at + 255) >> 8);
+		vm_refuse("%luM of memory are too little: kernel and initrd need %luM",
+			vm.pages >> 8, (at + 255) >> 8);
 }
 
-/* ---- page tables --------------------------------------------------------------------------------- */
+/* ---- page tables ---------------------------------------------------------------------------- */
 
 static uint64_t *table_entry(const struct tables *t, unsigned level, uint64_t va)
 {
-	uint64_t *table = ram_build(t->first[level] + table_number(va, level) - table_number(t->va, level));
+	uint64_t number = table_number(va, level) - table_number(t->va, level);
+	uint64_t *table = ram_build(t->first[level] + number);
 	return &table[pt_index(va, level)];
 }
 
@@ -129,11 +132,13 @@ static void tables_fill(const struct tables *t, unsigned top, uint64_t pfn)
 	for (unsigned level = top; level; level--)
 		memset(ram_build(t->first[level]), 0, t->count[level] * EXO_PAGE_SIZE);
 	for (uint64_t va = t->va; va != end; va += EXO_PAGE_SIZE, pfn++)
-		*table_entry(t, 1, va) = PTE_MAKE(vm.p2m[pfn], is_table(pfn) ? PTE_GUEST_RO : PTE_GUEST_RW);
+		*table_entry(t, 1, va) = PTE_MAKE(vm.p2m[pfn],
+			is_table(pfn) ? PTE_GUEST_RO : PTE_GUEST_RW);
 	for (unsigned level = 1; level < top; level++)
 		for (uint64_t i = 0; i < t->count[level]; i++) {
 			uint64_t va = t->va + (i << (EXO_PAGE_SHIFT + 9 * level));
-			*table_entry(t, level + 1, va) = PTE_MAKE(vm.p2m[t->first[level] + i], PTE_GUEST_RW);
+			uint64_t mfn = vm.p2m[t->first[level] + i];
+			*table_entry(t, level + 1, va) = PTE_MAKE(mfn, PTE_GUEST_RW);
 		}
 }
 
@@ -162,7 +167,7 @@ static void tables_type(const struct tables *t, unsigned level)
 	}
 }
 
-/* ---- pages ----------------------------------------------------------------------------------------- */
+/* ---- pages ---------------------------------------------------------------------------------- */
 
 static void p2m_fill(void)
 {
@@ -209,7 +214,7 @@ static void module_read(void)
 	load_close(&plan.module);
 }
 
-/* ---- all together ------------------------------------------------------------------------------------ */
+/* ---- all together --------------------------------------------------------------------------- */
 
 void vm_build(struct vm_start *start)
 {
@@ -233,7 +238,8 @@ void vm_build(struct vm_start *start)
 	vm.console_page = ram_share(vm.console_mfn);
 	vm.store_page = ram_share(vm.store_mfn);
 	*start = (struct vm_start){ .root = vm.p2m[plan.map.first[4]], .entry = image.entry,
-		.stack = guest_va_of(plan.stack_pfn + 1), .start_info = guest_va_of(plan.start_pfn) };
+		.stack = guest_va_of(plan.stack_pfn + 1),
+		.start_info = guest_va_of(plan.start_pfn) };
 	if (!vm.console_page || !vm.store_page || ram_adopt_root(start->root))
 		vm_end(VM_END_BUG, "the first root, or the console's page");
 }

@@ -85,8 +85,8 @@ static const char *unpack_xz(const uint8_t *in, size_t n, uint64_t *total, struc
 	return r == LZMA_STREAM_END && !s.avail_in ? NULL : damaged;
 }
 
-const char *image_unpack(const struct image_payload *p, const uint8_t *file, struct image_heap *heap,
-	image_sink *sink, void *arg)
+const char *image_unpack(const struct image_payload *p, const uint8_t *file,
+	struct image_heap *heap, image_sink *sink, void *arg)
 {
 	const uint8_t *in = file + p->offset;
 	uint64_t total = 0;

@@ -12,7 +12,7 @@
 #define HOLE_LO		0xffff800000000000ul	/* addresses that a guest may not use */
 #define HOLE_HI		0xffff880000000000ul
 
-/* ---- bzImage ----------------------------------------------------------------------------------- */
+/* ---- bzImage -------------------------------------------------------------------------------- */
 
 #define BOOT_HEADER_END		0x250u
 #define SECTOR			512u
@@ -20,7 +20,11 @@
 static uint16_t get16(const uint8_t *p) { return p[0] | p[1] << 8; }
 static uint32_t get32(const uint8_t *p) { return get16(p) | (uint32_t)get16(p + 2) << 16; }
 
-static const struct { const char *magic; unsigned length; enum image_packing packing; } packings[] = {
+static const struct {
+	const char *magic;
+	unsigned length;
+	enum image_packing packing;
+} packings[] = {
 	{ "\x02\x21\x4c\x18", 4, IMAGE_LZ4 }, { "\xfd" "7zXZ\0", 6, IMAGE_XZ },
 };
 static const struct { const char *magic; unsigned length; const char *error; } others[] = {
@@ -34,7 +38,8 @@ static const struct { const char *magic; unsigned length; const char *error; } o
 static const char *payload_kind(const uint8_t *at, struct image_payload *out)
 {
 	for (unsigned i = 0; i < ARRAY_LEN(packings); i++)
-		if (out->size >= packings[i].length && !memcmp(at, packings[i].magic, packings[i].length)) {
+		if (out->size >= packings[i].length &&
+		    !memcmp(at, packings[i].magic, packings[i].length)) {
 			out->packing = packings[i].packing;
 			return NULL;
 		}
@@ -68,7 +73,7 @@ const char *image_payload(const uint8_t *file, uint64_t size, struct image_paylo
 	return size ? "neither a bzImage nor an ELF file" : "the file is empty";
 }
 
-/* ---- ELF headers ------------------------------------------------------------------------------------- */
+/* ---- ELF headers ---------------------------------------------------------------------------- */
 
 #define ET_EXEC		2
 #define EM_X86_64	62
@@ -97,13 +102,14 @@ static const char *add_segment(struct image *e, const struct phdr *p)
 	if (p->filesz > p->memsz || p->offset > ~p->filesz)
 		return "a segment's sizes make no sense";
 	if (p->paddr > e->ram_size || p->memsz > e->ram_size - p->paddr)
-		return "its segments reach beyond the guest's memory, less what unpacking takes of it";
+		return "its segments reach beyond the guest's memory (less what unpacking takes)";
 	for (unsigned i = 0; i < e->segments; i++) {
 		const struct image_segment *s = &e->segment[i];
 		if (p->paddr < s->at + s->size && s->at < p->paddr + p->memsz)
 			return "segments overlap";
 	}
-	e->segment[e->segments++] = (struct image_segment){ p->offset, p->filesz, p->paddr, p->memsz };
+	e->segment[e->segments++] = (struct image_segment){ p->offset, p->filesz, p->paddr,
+		p->memsz };
 	memset(e->ram + p->paddr + p->filesz, 0, p->memsz - p->filesz);
 	if (e->hi < p->paddr + p->memsz)
 		e->hi = (p->paddr + p->memsz + PAGE - 1) / PAGE * PAGE;
@@ -150,10 +156,11 @@ static const char *read_headers(struct image *e, size_t have)
 	return error ? error : e->segments ? NULL : "nothing to load";
 }
 
-/* ---- its bytes --------------------------------------------------------------------------------------- */
+/* ---- its bytes ------------------------------------------------------------------------------ */
 
 /* The part of [at, at + n) of the file that is the segment's. */
-static void place(const struct image_segment *s, uint8_t *base, uint64_t at, const uint8_t *from, size_t n)
+static void place(const struct image_segment *s, uint8_t *base, uint64_t at, const uint8_t *from,
+	size_t n)
 {
 	uint64_t lo = s->offset > at ? s->offset : at, end = s->offset + s->file_size;
 	uint64_t hi = end < at + n ? end : at + n;
@@ -203,7 +210,7 @@ bool image_take(void *arg, const void *bytes, size_t n)
 	return !e->error;
 }
 
-/* ---- Xen notes ------------------------------------------------------------------------------------------ */
+/* ---- Xen notes ------------------------------------------------------------------------------ */
 
 static const char *take_note(struct image *e, uint32_t type, const uint8_t *desc, uint32_t size)
 {
@@ -244,7 +251,8 @@ static const char *take_notes(struct image *e, const uint8_t *at, size_t size)
 	const char *error = NULL;
 	while (size >= 12 && !error) {
 		uint32_t name = get32(at), desc = get32(at + 4), type = get32(at + 8);
-		uint64_t name_room = ((uint64_t)name + 3) & ~3ul, room = ((uint64_t)desc + 3) & ~3ul;
+		uint64_t name_room = ((uint64_t)name + 3) & ~3ul;
+		uint64_t room = ((uint64_t)desc + 3) & ~3ul;
 		if (name_room > size - 12 || desc > size - 12 - name_room)
 			return "a note is longer than its segment";
 		if (name == 4 && !memcmp(at + 12, "Xen", 4))

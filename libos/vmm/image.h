@@ -16,7 +16,7 @@
 #define IMAGE_HEAD	4096u		/* the ELF and program headers lie in the first bytes */
 #define IMAGE_NOTES	4096u		/* of all PT_NOTE segments together */
 
-/* ---- the file --------------------------------------------------------------------------------- */
+/* ---- the file ------------------------------------------------------------------------------- */
 
 enum image_packing { IMAGE_PLAIN, IMAGE_LZ4, IMAGE_XZ };
 struct image_payload { uint64_t offset, size; enum image_packing packing; };
@@ -28,17 +28,17 @@ const char *image_payload(const uint8_t *file, uint64_t size, struct image_paylo
 typedef bool image_sink(void *arg, const void *bytes, size_t n);
 /* Unpacks a payload (decompress.c).  Memory for it comes from *heap downwards. */
 struct image_heap { uint8_t *lo, *hi; };
-const char *image_unpack(const struct image_payload *p, const uint8_t *file, struct image_heap *heap,
-	image_sink *sink, void *arg);
+const char *image_unpack(const struct image_payload *p, const uint8_t *file,
+	struct image_heap *heap, image_sink *sink, void *arg);
 
-/* ---- the ELF file ---------------------------------------------------------------------------------- */
+/* ---- the ELF file --------------------------------------------------------------------------- */
 
 struct image_segment { uint64_t offset, file_size, at, size; };	/* at: physical address */
 struct image {
 	unsigned segments, notes;
 	struct image_segment segment[IMAGE_SEGMENTS];
 	struct image_segment note[IMAGE_SEGMENTS];	/* at: in note_bytes */
-	uint64_t hi;			/* end of the segments, of whole pages; the first page is 0 */
+	uint64_t hi;			/* end of the segments, of whole pages */
 	uint64_t file_size;		/* that segments and notes reach to */
 	/* from the notes; addresses are the guest's */
 	uint64_t entry, virt_base;

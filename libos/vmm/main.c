@@ -15,7 +15,7 @@
 
 VIRTUE_NOTE("bare");
 
-/* ---- the end --------------------------------------------------------------------------------- */
+/* ---- the end -------------------------------------------------------------------------------- */
 
 static _Noreturn void end(unsigned status, const char *format, va_list args)
 {
@@ -42,7 +42,7 @@ _Noreturn void vm_end(unsigned status, const char *format, ...)
 	end(status, format, args);
 }
 
-/* ---- arguments ---------------------------------------------------------------------------------- */
+/* ---- arguments ------------------------------------------------------------------------------ */
 
 static uint64_t size_of(const char *text)
 {
@@ -95,8 +95,8 @@ static const struct option {
 	void (*take)(const char *text);
 } options[] = {
 	{ "--kernel", true, take_kernel }, { "--initrd", true, take_initrd },
-	{ "--mem", true, take_memory }, { "--vcpus", true, take_vcpus }, { "--disk", true, take_disk },
-	{ "--append", true, take_append }, { "--name", true, take_name },
+	{ "--mem", true, take_memory }, { "--vcpus", true, take_vcpus },
+	{ "--disk", true, take_disk }, { "--append", true, take_append }, { "--name", true, take_name },
 	{ "--no-patch", false, take_no_patch }, { "--stats", false, take_stats },
 };
 
@@ -124,7 +124,7 @@ static void options_take(void)
 		vm_refuse("the command line has more than %u bytes", XEN_CMDLINE_SIZE - 1);
 }
 
-/* ---- the order of things ---------------------------------------------------------------------- */
+/* ---- the order of things -------------------------------------------------------------------- */
 
 static void shared_make(void)
 {
@@ -145,7 +145,8 @@ int main(struct exo_start *s)
 		return VM_END_BUG;		/* nobody to tell */
 	options_take();
 	if (frames)
-		vm_refuse("the domain's memory is too little for a monitor: %s", exo_status_text(frames));
+		vm_refuse("the domain's memory is too little for a monitor: %s",
+			exo_status_text(frames));
 	if (time_init(s, 0))
 		vm_refuse("no clock");
 	vm.begun = time_now();

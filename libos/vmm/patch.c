@@ -37,7 +37,7 @@ void patch_init(void)
 	patch_on = vm.opt.patch && found;
 }
 
-/* ---- the guest's text ------------------------------------------------------------------------- */
+/* ---- the guest's text ----------------------------------------------------------------------- */
 
 /* Within a page, whatever the guest's tables allow itself. */
 static bool poke(struct vcpu *v, uint64_t va, const uint8_t *bytes, size_t n)
@@ -98,7 +98,7 @@ static bool site_change(struct vcpu *v, uint64_t site, uint8_t opcode, const cha
 	return poke(v, site, code, 5 + rest_size);
 }
 
-/* ---- sites ---------------------------------------------------------------------------------------- */
+/* ---- sites ---------------------------------------------------------------------------------- */
 
 static bool is_code(uint64_t site, const uint8_t *code, size_t n)
 {
@@ -148,7 +148,7 @@ void patch_site(struct vcpu *v, struct upcall_regs *r)
 		patch_hypercall(v, r);
 }
 
-/* ---- events in fast.S --------------------------------------------------------------------------- */
+/* ---- events in fast.S ----------------------------------------------------------------------- */
 
 bool fast_rewind(struct vcpu *v, struct upcall_regs *r)
 {

@@ -35,20 +35,21 @@ void *ram_memory(uint64_t bytes)
 	must(va ? EXO_OK : EXO_LIMIT, "address space for the monitor");
 	for (uint64_t i = 0; i < n; i++) {
 		uint64_t pfn = frame_alloc_zero();
-		must(pfn ? pt_map(vm.monitor_root, va + i * EXO_PAGE_SIZE, pfn, 1, PTE_RW, 0) : EXO_LIMIT,
-			"memory for the monitor");
+		must(!pfn ? EXO_LIMIT : pt_map(vm.monitor_root, va + i * EXO_PAGE_SIZE, pfn, 1,
+			PTE_RW, 0), "memory for the monitor");
 	}
 	return (void *)va;
 }
 
-/* ---- the frames --------------------------------------------------------------------------- */
+/* ---- the frames ----------------------------------------------------------------------------- */
 
 static void take_frames(void)
 {
 	struct exo_start_extent got[32];
 	for (uint64_t n = 0; n < vm.pages;) {
 		if (!frames_take(vm.pages - n, got, ARRAY_LEN(got)))
-			vm_refuse("the domain has %lu frames less than the guest needs", vm.pages - n);
+			vm_refuse("the domain has %lu frames less than the guest needs",
+				vm.pages - n);
 		for (unsigned i = 0; i < ARRAY_LEN(got) && got[i].count; i++)
 			for (uint32_t k = 0; k < got[i].count; k++)
 				vm.p2m[n++] = got[i].pfn + k;
@@ -72,7 +73,7 @@ static void note_frames(void)
 	}
 }
 
-/* ---- the M2P: one page of it covers a region ------------------------------------------------- */
+/* ---- the M2P: one page of it covers a region ------------------------------------------------ */
 
 static uint64_t *m2p_page(uint64_t mfn)
 {
@@ -88,7 +89,8 @@ static uint64_t *m2p_page_make(uint64_t mfn)
 	must((pfn = frame_alloc()) ? EXO_OK : EXO_LIMIT, "memory for the M2P");
 	page = physmap_page(pfn);
 	memset(page, M2P_NONE & 255, EXO_PAGE_SIZE);
-	must(pt_map(vm.monitor_root, (M2P_BASE + mfn * 8) & -EXO_PAGE_SIZE, pfn, 1, PTE_RO, 0), "M2P");
+	must(pt_map(vm.monitor_root, (M2P_BASE + mfn * 8) & -EXO_PAGE_SIZE, pfn, 1, PTE_RO, 0),
+		"M2P");
 	return page;
 }
 
@@ -99,7 +101,7 @@ void m2p_set(uint64_t mfn, uint64_t pfn)
 		page[mfn % LARGE_PAGES] = pfn;
 }
 
-/* ---- the windows --------------------------------------------------------------------------- */
+/* ---- the windows ---------------------------------------------------------------------------- */
 
 /* n frames within a region. */
 static uint64_t window_map(uint64_t va, uint64_t mfn, uint64_t n, uint64_t flags)
@@ -166,11 +168,12 @@ uint64_t ram_adopt_root(uint64_t mfn)
 	return exo_pt_write_all(0, item, ARRAY_LEN(slots), 0, EXO_FLUSH_NONE, NULL);
 }
 
-/* ---- writable views for good ----------------------------------------------------------------- */
+/* ---- writable views for good ---------------------------------------------------------------- */
 
 static uint64_t share_write(unsigned i, uint64_t entry, uint64_t flush)
 {
-	struct exo_pt_item item = { pt_find(vm.monitor_root, share.va + i * EXO_PAGE_SIZE, 1), entry };
+	struct exo_pt_item item = { pt_find(vm.monitor_root, share.va + i * EXO_PAGE_SIZE, 1),
+		entry };
 	return exo_pt_write_all(0, &item, 1, 0, flush, NULL);
 }
 

@@ -4,7 +4,8 @@
 #include "libos/common/common.h"
 
 static const char *const names[STATS] = {
-	[STAT_SYSCALL] = "system calls", [STAT_FAULT] = "page faults", [STAT_EXCEPTION] = "exceptions",
+	[STAT_SYSCALL] = "system calls", [STAT_FAULT] = "page faults",
+	[STAT_EXCEPTION] = "exceptions",
 	[STAT_CALLBACK] = "event callbacks", [STAT_HYPERCALL] = "hypercalls",
 	[STAT_IRET_USER] = "irets to user",
 	[STAT_DIRECT] = "hypercalls past the kernel", [STAT_IRET_KERNEL] = "irets to kernel",
@@ -33,8 +34,8 @@ void stats_tell(void)
 	uint64_t used = frames_owned() - vm.pages - frames_left(), now = time_now();
 	proxy_printf(2, "vmm: made in %lu ms, ran %lu ms\n", (vm.made - vm.begun) / NS_PER_MS,
 		(now - vm.made) / NS_PER_MS);
-	proxy_printf(2, "vmm: frames: guest %lu, monitor %lu beside its image, not used %lu\n", vm.pages,
-		used, frames_left());
+	proxy_printf(2, "vmm: frames: guest %lu, monitor %lu beside its image, not used %lu\n",
+		vm.pages, used, frames_left());
 	for (enum stat s = 0; s < STATS; s++)
 		if (count_of(s))
 			proxy_printf(2, "vmm: %s: %lu\n", names[s], count_of(s));

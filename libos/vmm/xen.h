@@ -28,7 +28,7 @@ enum xen_errno {
 	XEN_ERANGE = 34, XEN_ENOSYS = 38, XEN_ENOTEMPTY = 39, XEN_EOPNOTSUPP = 95,
 };
 
-/* ---- hypercalls: RAX; arguments RDI RSI RDX R10 R8; result RAX ----------------------------- */
+/* ---- hypercalls: RAX; arguments RDI RSI RDX R10 R8; result RAX ------------------------------ */
 
 enum xen_call {
 	XEN_SET_TRAP_TABLE = 0, XEN_MMU_UPDATE = 1, XEN_SET_GDT = 2, XEN_STACK_SWITCH = 3,
@@ -48,7 +48,7 @@ enum xen_call {
 struct xen_multicall { uint64_t op; int64_t result; uint64_t args[6]; };
 XEN_SIZE(xen_multicall, 64);
 
-/* ---- traps, callbacks, frames ---------------------------------------------------------------- */
+/* ---- traps, callbacks, frames --------------------------------------------------------------- */
 
 struct xen_trap_info { uint8_t vector, flags; uint16_t cs; guest_va address; };
 XEN_SIZE(xen_trap_info, 16);
@@ -86,7 +86,7 @@ enum xen_segment_base {
 	XEN_BASE_FS, XEN_BASE_GS_USER, XEN_BASE_GS_KERNEL, XEN_BASE_GS_USER_SEL
 };
 
-/* ---- memory ---------------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
 struct xen_mmu_update { uint64_t ptr, val; };	/* ptr: machine address of the entry | operation */
 #define XEN_MMU_NORMAL		0u
@@ -139,7 +139,7 @@ enum xen_assist { XEN_ASSIST_ENABLE = 0, XEN_ASSIST_DISABLE = 1 };
 #define XEN_ASSIST_PAE_CR3	3u
 #define XEN_ASSIST_RUNSTATE	5u
 
-/* ---- time, vCPUs, scheduling ------------------------------------------------------------------- */
+/* ---- time, vCPUs, scheduling ---------------------------------------------------------------- */
 
 struct xen_time_info {
 	uint32_t version, pad;		/* odd: being changed */
@@ -233,7 +233,7 @@ enum xen_shutdown {
 struct xen_sched_poll { guest_va ports; uint32_t count, pad; uint64_t timeout; };
 XEN_SIZE(xen_sched_poll, 24);
 
-/* ---- event channels ------------------------------------------------------------------------------ */
+/* ---- event channels ------------------------------------------------------------------------- */
 
 enum xen_evtchn_op {
 	XEN_EVTCHN_BIND_INTERDOMAIN = 0, XEN_EVTCHN_BIND_VIRQ = 1, XEN_EVTCHN_BIND_PIRQ = 2,
@@ -264,7 +264,7 @@ enum xen_port_state {
 	XEN_PORT_IPI
 };
 
-/* ---- grants ---------------------------------------------------------------------------------------- */
+/* ---- grants --------------------------------------------------------------------------------- */
 
 enum xen_grant_op {
 	XEN_GRANT_MAP = 0, XEN_GRANT_UNMAP = 1, XEN_GRANT_SETUP = 2, XEN_GRANT_COPY = 5,
@@ -295,7 +295,7 @@ struct xen_grant_get_version { uint16_t dom, pad; uint32_t version; };
 #define XEN_GRANT_BAD_DOMAIN	(-2)
 #define XEN_GRANT_BAD_REF	(-3)
 
-/* ---- version, features ------------------------------------------------------------------------------- */
+/* ---- version, features ---------------------------------------------------------------------- */
 
 enum xen_version_op {
 	XEN_VERSION_NUMBER = 0, XEN_VERSION_EXTRA = 1, XEN_VERSION_COMPILE = 2,
@@ -325,7 +325,7 @@ enum xen_feature {			/* bit numbers */
 #define XEN_CPUID_ECX		0x65584d4du
 #define XEN_CPUID_EDX		0x4d4d566eu
 
-/* ---- how a guest starts --------------------------------------------------------------------------- */
+/* ---- how a guest starts --------------------------------------------------------------------- */
 
 #define XEN_START_MAGIC		"xen-3.0-x86_64"
 #define XEN_CMDLINE_SIZE	1024
@@ -361,7 +361,7 @@ enum xen_note {				/* ELF notes named "Xen" */
 	XEN_NOTE_SUPPORTED_FEATURES = 17, XEN_NOTE_PHYS32_ENTRY = 18
 };
 
-/* ---- rings: positions count bytes or entries, modulo 2^32 --------------------------------------------- */
+/* ---- rings: positions count bytes or entries, modulo 2^32 ----------------------------------- */
 
 struct xen_console_ring {
 	char in[1024], out[2048];
