@@ -49,7 +49,7 @@ static void back(uint32_t p)
 		region_restore(p);
 }
 
-/* ---- what marking asks --------------------------------------------------------------------------- */
+/* ---- what marking asks ------------------------------------------------------- */
 
 static bool exact(uint32_t p) { return page_of(p)->flags & PAGE_LEAF; }
 static void reach(struct gc_object *o, uint32_t p)

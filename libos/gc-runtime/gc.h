@@ -73,7 +73,7 @@ static inline void *gc_new(uint32_t refs, uint64_t bytes)
 	return p;
 }
 
-/* ---- access ------------------------------------------------------------------------------------ */
+/* ---- access ---------------------------------------------------------------- */
 
 void gc_touch_slow(const void *p, bool write);
 /* Programs whose page references are to be recorded (gclab --opt) call it with what they read or
@@ -100,7 +100,7 @@ static inline void gc_wrote(const void *slot)
 		gc_wrote(&(object)->field); \
 	} while (0)
 
-/* ---- life ---------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------- */
 
 struct gc_options {
 	const char *collector, *pager, *store;	/* NULL: the first of the list */

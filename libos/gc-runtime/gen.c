@@ -137,7 +137,7 @@ static void collect_young(bool all)
 	chunk_set(NULL, NULL);
 }
 
-/* ---- full collections --------------------------------------------------------------------------- */
+/* ---- full collections ------------------------------------------------------- */
 
 /* What may be used before the next full collection, beyond what is live now: as much again; less, where
  * memory ends before.  When not even the live pages fit, garbage displaces them: collect early where
@@ -203,7 +203,7 @@ void gen_collect(enum gc_scope scope)
 	}
 }
 
-/* ---- allocation ---------------------------------------------------------------------------------- */
+/* ---- allocation -------------------------------------------------------------- */
 
 static struct gc_object *allocate_large(uint32_t refs, uint64_t granules)
 {
@@ -236,7 +236,7 @@ struct gc_object *gen_allocate(uint32_t refs, uint64_t granules)
 	return NULL;
 }
 
-/* ---- pages -------------------------------------------------------------------------------------- */
+/* ---- pages ------------------------------------------------------------------ */
 
 static bool refers_young(gc_ref *slot) { return in_nursery(*slot); }
 
@@ -251,7 +251,7 @@ enum page_fate gen_leaving(uint32_t p)
 	return maybe && region_slots(p, true, refers_young) ? PAGE_KEEP : PAGE_WRITE;
 }
 
-/* ---- the beginning -------------------------------------------------------------------------------- */
+/* ---- the beginning ------------------------------------------------------------ */
 
 void gen_init(const struct region_hooks *hooks)
 {

@@ -46,7 +46,7 @@ static void on_revoke(uint64_t frames, uint64_t deadline)
 	gc_mutator.poll = true;
 }
 
-/* ---- the beginning ------------------------------------------------------------------------------ */
+/* ---- the beginning ---------------------------------------------------------- */
 
 static void choose(const struct gc_options *o)
 {
@@ -84,7 +84,7 @@ void gc_init(const struct gc_options *o)
 	collector->init();
 }
 
-/* ---- roots -------------------------------------------------------------------------------------- */
+/* ---- roots ------------------------------------------------------------------ */
 
 void gc_root_add(void *root)
 {
@@ -102,7 +102,7 @@ void roots_each(void (*visit)(gc_ref *slot))
 			visit(f->root[i]);
 }
 
-/* ---- collections ---------------------------------------------------------------------------------- */
+/* ---- collections -------------------------------------------------------------- */
 
 static void note_pause(uint64_t ns)
 {

@@ -114,7 +114,7 @@ struct mmu_fault {
  * with a report.  The hook may change mappings, and must not touch pages that are not mapped. */
 void mmu_on_fault(bool (*hook)(const struct mmu_fault *f));
 
-/* ---- revocation ---------------------------------------------------------------------------------- */
+/* ---- revocation -------------------------------------------------------------- */
 
 /* Stage 0: pages whose frames may go at once, unasked, content lost.  A page that went is unmapped. */
 void mmu_discardable(uint32_t page, uint32_t n, bool on);

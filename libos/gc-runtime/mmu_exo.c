@@ -189,7 +189,7 @@ int mmu_batch(const struct mmu_op *op, unsigned n)
 	return 0;
 }
 
-/* ---- harvests ---------------------------------------------------------------------------------- */
+/* ---- harvests -------------------------------------------------------------- */
 
 static bool any(uint32_t page, uint32_t n, uint32_t which)
 {
@@ -224,7 +224,7 @@ uint32_t mmu_harvest(uint32_t page, uint32_t n, uint32_t which, uint64_t *a, uin
 	return found;
 }
 
-/* ---- faults -------------------------------------------------------------------------------------- */
+/* ---- faults ------------------------------------------------------------------ */
 
 void mmu_on_fault(bool (*hook)(const struct mmu_fault *f)) { ex.fault = hook; }
 
@@ -241,7 +241,7 @@ static bool on_exception(struct upcall_regs *r)
 	return served;
 }
 
-/* ---- revocation ---------------------------------------------------------------------------------- */
+/* ---- revocation -------------------------------------------------------------- */
 
 void mmu_on_revoke(void (*hook)(uint64_t frames, uint64_t deadline)) { ex.revoke = hook; }
 

@@ -223,7 +223,7 @@ uint32_t mmu_harvest(uint32_t page, uint32_t n, uint32_t which, uint64_t *a, uin
 	return found;
 }
 
-/* ---- faults -------------------------------------------------------------------------------------- */
+/* ---- faults ------------------------------------------------------------------ */
 
 void mmu_on_fault(bool (*hook)(const struct mmu_fault *f)) { lx.fault = hook; }
 
@@ -307,7 +307,7 @@ int mmu_init(uint32_t pages, uint64_t frames, const char **why)
 	return sigaction(SIGSEGV, &act, NULL) ? -errno : 0;
 }
 
-/* ---- revocation, as the kernel would do it ------------------------------------------------------- */
+/* ---- revocation, as the kernel would do it ----------------------------------- */
 
 void mmu_on_revoke(void (*hook)(uint64_t frames, uint64_t deadline)) { lx.revoke = hook; }
 

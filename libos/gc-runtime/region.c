@@ -229,7 +229,7 @@ void region_restore(uint32_t page)
 				gc_granules((const struct gc_object *)bytes + 2 * g));
 }
 
-/* ---- marking ------------------------------------------------------------------------------------ */
+/* ---- marking ---------------------------------------------------------------- */
 
 void region_push(uint64_t word)
 {
@@ -316,7 +316,7 @@ static void mark_all(void)
 	while (region.hooks && region.hooks->more());
 }
 
-/* ---- sweeping ---------------------------------------------------------------------------------- */
+/* ---- sweeping -------------------------------------------------------------- */
 
 /* All of an evicted page may be known to live; of a large object only some pages are out. */
 static bool stays_live(uint32_t p)

@@ -89,7 +89,7 @@ static void semi_collect(enum gc_scope scope)
 	chunk_set(NULL, NULL);
 }
 
-/* ---- allocation ---------------------------------------------------------------------------------- */
+/* ---- allocation -------------------------------------------------------------- */
 
 static bool fits(uint64_t bytes) { return bytes <= (uint64_t)(semi.end - semi.at); }
 
@@ -132,7 +132,7 @@ static void semi_init(void)
 		semi.end = semi.at + memory;
 }
 
-/* ---- the verifier: after a collection the half is a row of objects ----------------------------------- */
+/* ---- the verifier: after a collection the half is a row of objects --------------- */
 
 static void check(gc_ref *slot)
 {

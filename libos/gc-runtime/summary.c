@@ -61,7 +61,7 @@ static void summary_put(uint32_t page)
 	page_of(page)->summary = 0;
 }
 
-/* ---- coding -------------------------------------------------------------------------------------- */
+/* ---- coding ------------------------------------------------------------------ */
 
 static uint8_t *put_number(uint8_t *to, uint64_t v)
 {
@@ -132,7 +132,7 @@ static const uint8_t *get_edges(const uint8_t *from, uint64_t own, bool follow)
 	}
 }
 
-/* ---- leaving and coming back ------------------------------------------------------------------------ */
+/* ---- leaving and coming back ---------------------------------------------------- */
 
 static gc_ref *large_first_slot;
 static uint32_t large_n;
@@ -182,7 +182,7 @@ static void back(uint32_t p)
 		region_restore(p);
 }
 
-/* ---- what marking asks --------------------------------------------------------------------------- */
+/* ---- what marking asks ------------------------------------------------------- */
 
 static bool exact(uint32_t p)
 {
