@@ -5,7 +5,7 @@ GC_CORE := heap paging slots store_memory store_file mmu_check region gen bookma
 	trace belady pager_aware pager_lru pager_clock pager_age pager_leaf
 GC_EXO := $(GC_CORE) mmu_exo port_exo store_disk
 GC_CRT := $(call uobj,$(GC_DIR)/start_exo.c)
-GC_LAB := gclab bench_trees bench_binary bench_cache bench_graph bench_transactions
+GC_LAB := gclab utilisation map bench_trees bench_binary bench_cache bench_graph bench_transactions
 GC_LAB_SRC := $(GC_LAB:%=$(GC_DIR)/lab/%.c)
 GC_LINUX_SRC := $(GC_CORE:%=$(GC_DIR)/%.c) $(GC_DIR)/mmu_linux.c $(GC_DIR)/port_linux.c libos/common/text.c
 GC_LINUX_MAIN := $(GC_DIR)/start_linux.c

@@ -149,6 +149,7 @@ struct gc_stats {
 	uint64_t peak;			/* frames in use, at most */
 	uint64_t summary_bytes, summary_peak;	/* of out-edge summaries */
 	uint32_t pause[GC_PAUSES];	/* us */
+	uint32_t pause_at[GC_PAUSES];	/* us from `start` to its beginning */
 };
 extern struct gc_stats gc_stats;
 

@@ -104,11 +104,14 @@ void roots_each(void (*visit)(gc_ref *slot))
 
 /* ---- collections -------------------------------------------------------------- */
 
-static void note_pause(uint64_t ns)
+static uint32_t in_us(uint64_t ns) { return ns / 1000 > ~0u ? ~0u : ns / 1000; }
+
+static void note_pause(uint64_t start, uint64_t ns)
 {
-	uint64_t us = ns / 1000;
-	if (gc_stats.pauses < GC_PAUSES)
-		gc_stats.pause[gc_stats.pauses] = us > ~0u ? ~0u : us;
+	if (gc_stats.pauses < GC_PAUSES) {
+		gc_stats.pause[gc_stats.pauses] = in_us(ns);
+		gc_stats.pause_at[gc_stats.pauses] = in_us(start - gc_stats.start);
+	}
 	gc_stats.pauses++;
 	gc_stats.gc_time += ns;
 	if (ns > gc_stats.pause_max)
@@ -121,7 +124,7 @@ void gc_collect(enum gc_scope scope)
 	paging_begin();
 	collector->collect(scope);
 	paging_end();
-	note_pause(port_time() - start);
+	note_pause(start, port_time() - start);
 	if (verify && collector->verify)
 		collector->verify();
 }

@@ -99,11 +99,6 @@ uint32_t paging_hash(uint32_t page)
 	return h ^ h >> 32;
 }
 
-static bool differs(uint32_t p)
-{
-	return page_of(p)->flags & PAGE_DIRTY || mmu.pte[p] & MMU_D || !page_of(p)->slot;
-}
-
 static void slot_drop(uint32_t p)
 {
 	if (page_of(p)->slot)
@@ -126,7 +121,7 @@ static void plan_write(uint32_t p, struct gc_io *io, unsigned *writes)
 	struct page *r = page_of(p);
 	if (paging.verify)
 		r->hash = paging_hash(p);
-	if (!differs(p)) {
+	if (!paging_differs(p)) {
 		gc_stats.dropped_clean++;
 		return;
 	}
@@ -158,6 +153,12 @@ static bool plan(uint32_t p, struct gc_io *io, unsigned *writes)
 	return true;
 }
 
+static void observe(void)
+{
+	if (paging.observe)
+		paging.observe();
+}
+
 /* Up to BATCH victims leave; how many did. */
 static unsigned evict(void)
 {
@@ -166,6 +167,7 @@ static unsigned evict(void)
 	struct mmu_op op[BATCH];
 	unsigned writes = 0, leaves = 0, n = pager->victims(victim, BATCH);
 	int error;
+	observe();
 	if (!n)
 		port_fail("gc: out of memory: %lu frames, none of them can leave\n", mmu_frames_total());
 	for (unsigned i = 0; i < n; i++)
@@ -248,6 +250,7 @@ static void map_run(uint32_t page, uint32_t n)
 		came(page + i, false);
 	if (paging.record)
 		trace_born(page, n);
+	observe();
 }
 
 static void set_flags(uint32_t page, uint32_t n, unsigned flags)
@@ -414,11 +417,13 @@ void paging_begin(void)
 	if (pager->discards && pressed)
 		paging_touches(false);
 	paging.collecting = true;
+	observe();
 }
 
 void paging_end(void)
 {
 	paging.collecting = false;
+	observe();
 	if (!pager->discards)
 		return;
 	if (pressed)

@@ -58,6 +58,7 @@ struct paging {
 	bool verify;
 	bool *ready;			/* by segment: its tables exist */
 	bool record;			/* births and deaths are traced */
+	void (*observe)(void);		/* called as pages come and go, if not NULL: looks only */
 };
 extern struct paging paging;
 
@@ -92,6 +93,12 @@ void paging_watch(uint32_t page, uint32_t n);
 void paging_begin(void);
 void paging_end(void);
 static inline bool paging_written(uint32_t page) { return mmu.pte[page] & MMU_D; }
+/* A resident page's content is not what the store has. */
+static inline bool paging_differs(uint32_t page)
+{
+	const struct page *r = page_of(page);
+	return r->flags & PAGE_DIRTY || mmu.pte[page] & MMU_D || !r->slot;
+}
 uint32_t paging_hash(uint32_t page);	/* of a resident page's content */
 
 #endif

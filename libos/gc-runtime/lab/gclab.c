@@ -19,9 +19,10 @@ static const struct bench *const benches[] = { &bench_trees, &bench_binary, &ben
 static struct {
 	struct gc_options gc;
 	const struct bench *bench;
-	const char *csv, *pauses;
+	const char *csv, *pauses, *utilisation, *map;
 	unsigned small;
 	bool optimum, quiet;
+	unsigned used[4];	/* utilisation: of all, of the worst 10 ms, 100 ms, 1 s; per mille */
 } lab = { .bench = &bench_trees };
 static uint64_t requests[REQUESTS], requests_n, shown;
 
@@ -86,6 +87,7 @@ static _Noreturn void usage(void)
 {
 	port_fail("usage: gclab [--bench B] [--collector C] [--pager P] [--mem SIZE] [--heap SIZE]\n"
 		"             [--store file[:PATH]|memory[:MIB]] [--csv FILE] [--pauses FILE]\n"
+		"             [--utilisation FILE] [--map FILE]\n"
 		"             [--small N] [--opt] [--verify] [--quiet]\n"
 		"       gclab --list\n"
 		"--small N divides the benchmark's size by 2^N; sizes end in K, M or G\n");
@@ -134,6 +136,10 @@ static void set_value(const char *name, const char *value)
 		lab.csv = value;
 	else if (!strcmp(name, "--pauses"))
 		lab.pauses = value;
+	else if (!strcmp(name, "--utilisation"))
+		lab.utilisation = value;
+	else if (!strcmp(name, "--map"))
+		lab.map = value;
 	else if (!strcmp(name, "--small"))
 		lab.small = size_of(value);
 	else
@@ -161,6 +167,41 @@ static bool options(unsigned argc, const char *(*arg)(unsigned i))
 		}
 	}
 	return true;
+}
+
+/* ---- files of results ------------------------------------------------------------------------------- */
+
+static void flush(struct lab_file *f)
+{
+	if (f->n && port_write(f->file, f->at, f->text, f->n) != f->n)
+		port_fail("gclab: %s cannot be written\n", f->path);
+	f->at += f->n;
+	f->n = 0;
+}
+
+void lab_create(struct lab_file *f, const char *path)
+{
+	f->path = path;
+	f->file = port_open(path, true);
+	f->at = f->n = 0;
+	if (f->file < 0)
+		port_fail("gclab: %s cannot be written\n", path);
+}
+
+void lab_write(struct lab_file *f, const char *format, ...)
+{
+	va_list args;
+	if (f->n > sizeof f->text - 512)
+		flush(f);
+	va_start(args, format);
+	f->n += vsnprintf(f->text + f->n, sizeof f->text - f->n, format, args);
+	va_end(args);
+}
+
+void lab_close(struct lab_file *f)
+{
+	flush(f);
+	port_close(f->file);
 }
 
 /* ---- results ---------------------------------------------------------------------------------------- */
@@ -191,6 +232,8 @@ static void print_human(uint64_t answer, uint64_t ns)
 	port_print("collections       %lu young, %lu full\n", s->young, s->full);
 	port_print("pauses            median %lu us, 99 %% %lu us, worst %lu us\n", pause_percentile(500),
 		pause_percentile(990), s->pause_max / 1000);
+	port_print("utilisation       %u per mille; at worst %u of 10 ms, %u of 100 ms, %u of 1 s\n",
+		lab.used[0], lab.used[1], lab.used[2], lab.used[3]);
 	port_print("allocated         %lu MiB\n", s->allocated >> 20);
 	port_print("frames, at most   %lu of %lu\n", s->peak, mmu_frames_total());
 	port_print("store             %lu KiB written, %lu KiB read\n", s->written * 4,
@@ -219,7 +262,7 @@ static void print_optimum(void)
 
 static const char csv_head[] = "bench,collector,pager,mem,small,answer,ms,gc_ms,young,full,pause_p50_us,"
 	"pause_p99_us,pause_max_us,written,read_mutator,read_collector,read_dead,dropped_dead,"
-	"dropped_dead_out,dropped_clean,peak_frames\n";
+	"dropped_dead_out,dropped_clean,peak_frames,util,util_10ms,util_100ms,util_1s\n";
 
 static void write_csv(uint64_t answer, uint64_t ns)
 {
@@ -233,13 +276,13 @@ static void write_csv(uint64_t answer, uint64_t ns)
 	if (!size)
 		size = port_write(file, 0, csv_head, sizeof csv_head - 1);
 	int n = snprintf(line, sizeof line, "%s,%s,%s,%lu,%u,%016lx,%lu,%lu,%lu,%lu,%lu,%lu,%lu,%lu,%lu,%lu,"
-		"%lu,%lu,%lu,%lu,%lu\n", lab.bench->name,
+		"%lu,%lu,%lu,%lu,%lu,%u,%u,%u,%u\n", lab.bench->name,
 		lab.gc.collector ? lab.gc.collector : gc_collector_name(0, &about),
 		lab.gc.pager ? lab.gc.pager : gc_pager_name(0, &about), lab.gc.memory, lab.small, answer,
 		ns / 1000000, s->gc_time / 1000000, s->young, s->full, pause_percentile(500),
 		pause_percentile(990), s->pause_max / 1000, s->written, s->loads_mutator,
 		s->loads_collector, s->reread_dead, s->discarded, s->discarded_out, s->dropped_clean,
-		s->peak);
+		s->peak, lab.used[0], lab.used[1], lab.used[2], lab.used[3]);
 	if (size < 0 || port_write(file, size, line, n) != n)
 		port_fail("gclab: %s cannot be written\n", lab.csv);
 	port_close(file);
@@ -248,19 +291,36 @@ static void write_csv(uint64_t answer, uint64_t ns)
 /* Every pause in us, in ascending order: the distribution. */
 static void write_pauses(void)
 {
-	int file = port_open(lab.pauses, true);
-	uint64_t n = gc_stats.pauses < GC_PAUSES ? gc_stats.pauses : GC_PAUSES, at = 0;
-	char text[4096];
-	for (uint64_t i = 0; i < n;) {
-		int size = 0;
-		for (; i < n && size < (int)sizeof text - 16; i++)
-			size += snprintf(text + size, sizeof text - size, "%u\n", gc_stats.pause[i]);
-		if (file < 0 || port_write(file, at, text, size) != size)
-			port_fail("gclab: %s cannot be written\n", lab.pauses);
-		at += size;
+	struct lab_file f;
+	lab_create(&f, lab.pauses);
+	for (uint64_t i = 0; i < gc_stats.pauses && i < GC_PAUSES; i++)
+		lab_write(&f, "%u\n", gc_stats.pause[i]);
+	lab_close(&f);
+}
+
+/* Per mille by the window's width in us: 1, 2, 5 in each decade from 1 ms to what the run took. */
+static void write_utilisation(uint64_t run)
+{
+	static const uint8_t digit[] = { 1, 2, 5 };
+	struct lab_file f;
+	lab_create(&f, lab.utilisation);
+	for (uint64_t i = 0, decade = 1000; digit[i] * decade < run; i = (i + 1) % 3) {
+		lab_write(&f, "%lu %u\n", digit[i] * decade, utilisation(digit[i] * decade));
+		decade *= i == 2 ? 10 : 1;
 	}
-	if (file >= 0)
-		port_close(file);
+	lab_write(&f, "%lu %u\n", run, utilisation(0));
+	lab_close(&f);
+}
+
+static void note_utilisation(void)
+{
+	uint64_t run = (port_time() - gc_stats.start) / 1000;
+	if (!utilisation_take(run))
+		return;
+	for (unsigned i = 0, window = 0; i < 4; i++, window = window ? window * 10 : 10000)
+		lab.used[i] = utilisation(window);
+	if (lab.utilisation)
+		write_utilisation(run);
 }
 
 int gc_main(unsigned argc, const char *(*arg)(unsigned i))
@@ -270,7 +330,10 @@ int gc_main(unsigned argc, const char *(*arg)(unsigned i))
 	if (lab.optimum && !trace_start(TRACE_EVENTS))
 		port_fail("gclab: no memory for the trace\n");
 	gc_init(&lab.gc);
+	if (lab.map && !map_start())
+		port_fail("gclab: no memory for the page map\n");
 	uint64_t start = port_time(), answer = lab.bench->run(lab.small), ns = port_time() - start;
+	note_utilisation();
 	sort(gc_stats.pause, gc_stats.pauses < GC_PAUSES ? gc_stats.pauses : GC_PAUSES);
 	print_human(answer, ns);
 	if (lab.optimum)
@@ -279,5 +342,7 @@ int gc_main(unsigned argc, const char *(*arg)(unsigned i))
 		write_csv(answer, ns);
 	if (lab.pauses)
 		write_pauses();
+	if (lab.map)
+		map_write(lab.map);
 	return 0;
 }

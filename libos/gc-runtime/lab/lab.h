@@ -17,6 +17,21 @@ void lab_progress(uint64_t done, uint64_t all);
 uint64_t lab_clock(void);
 void lab_request(uint64_t start);
 
+/* The run took `end` us; false: it had more pauses than were noted.  Before gc_stats.pause is sorted. */
+bool utilisation_take(uint64_t end);
+/* Per mille of the worst window of so many us that the program had; 0 or more than the run: of it all. */
+unsigned utilisation(uint64_t window);
+
+/* The page map is recorded from now on; false: no memory for it. */
+bool map_start(void);
+void map_write(const char *path);
+
+/* A file of results, written from its beginning; ends the program if it cannot be. */
+struct lab_file { const char *path; int file; uint64_t at; unsigned n; char text[4096]; };
+void lab_create(struct lab_file *f, const char *path);
+void lab_write(struct lab_file *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void lab_close(struct lab_file *f);
+
 /* xorshift64*: the same sequence everywhere. */
 static inline uint64_t lab_random(uint64_t *state)
 {
