@@ -138,6 +138,7 @@ struct gc_stats {
 	uint64_t young, full;		/* collections */
 	uint64_t gc_time, pauses, pause_max;	/* ns; a pause is a collection */
 	uint64_t loads_mutator, loads_collector;	/* pages read from the store, by whose access */
+	uint64_t loads_ahead;		/* of both: nobody asked for them yet */
 	uint64_t written;		/* pages to the store */
 	uint64_t dropped_clean;		/* evicted without a write: the store had them */
 	uint64_t discarded;		/* resident pages dropped as dead */

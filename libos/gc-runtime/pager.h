@@ -8,9 +8,12 @@
 
 #include "libos/gc-runtime/paging.h"
 
+#define GC_CLUSTER	8u
 struct gc_pager {
 	const char *name, *about;
 	bool discards;		/* dead pages are dropped; false: it knows of no collections */
+	unsigned cluster;	/* pages that lie together are read by so many at once: a power of two, at
+				 * most GC_CLUSTER; 0: page by page */
 	void (*init)(void);
 	/* A page came: with content from the store, or new. */
 	void (*arrived)(uint32_t page, bool from_store);

@@ -32,5 +32,5 @@ static unsigned clock_victims(uint32_t *out, unsigned want)
 
 const struct gc_pager pager_clock = {
 	.name = "clock", .about = "second chance; knows nothing of collections",
-	.victims = clock_victims,
+	.cluster = GC_CLUSTER, .victims = clock_victims,
 };

@@ -218,15 +218,11 @@ static void came(uint32_t p, bool from_store)
 	note_peak();
 }
 
-static void load(uint32_t p, bool write)
+/* Its content was read into the frame. */
+static void loaded(uint32_t p, uint64_t frame, unsigned bits)
 {
 	struct page *r = page_of(p);
-	paging_room(1);
-	struct gc_io io = { r->slot, mmu_frame_take() };
-	int error = store->read(&io, 1);
-	if (error)
-		port_fail("gc: the store %s cannot be read: error %d\n", store->name, -error);
-	if (mmu_do(MMU_MAP_FRAME, p, 1, MMU_W | MMU_A | (write ? MMU_D : 0), io.frame))
+	if (mmu_do(MMU_MAP_FRAME, p, 1, MMU_W | bits, frame))
 		port_fail("gc: a page that was out is mapped\n");
 	if (paging.verify && paging_hash(p) != r->hash)
 		port_fail("gc: page %u came back from the store with other content\n", p);
@@ -239,6 +235,37 @@ static void load(uint32_t p, bool write)
 	came(p, true);
 	if (collector->back && r->space != SPACE_FREE)
 		collector->back(p);
+}
+
+/* [*from, *end): what one request reads when p is wanted: the pages of p's cluster that are out, and lie
+ * as far from p in the store as here. */
+static void cluster(uint32_t p, uint32_t *from, uint32_t *end)
+{
+	uint32_t many = pager->cluster ? pager->cluster : 1, first = p - p % many;
+	uint32_t skew = page_of(p)->slot - p;
+	for (*from = p; *from > first && page_of(*from - 1)->state == PAGE_OUT &&
+	     page_of(*from - 1)->slot - (*from - 1) == skew; --*from)
+		;
+	for (*end = p + 1; *end < first + many && page_of(*end)->state == PAGE_OUT &&
+	     page_of(*end)->slot - *end == skew; ++*end)
+		;
+}
+
+static void load(uint32_t p, bool write)
+{
+	struct gc_io io[GC_CLUSTER];
+	uint32_t from, end, n;
+	paging_room(pager->cluster ? pager->cluster : 1);
+	cluster(p, &from, &end);
+	n = end - from;
+	for (uint32_t i = 0; i < n; i++)
+		io[i] = (struct gc_io){ page_of(from + i)->slot, mmu_frame_take() };
+	int error = store->read(io, n);
+	if (error)
+		port_fail("gc: the store %s cannot be read: error %d\n", store->name, -error);
+	for (uint32_t i = 0; i < n; i++)
+		loaded(from + i, io[i].frame, from + i != p ? 0 : write ? MMU_A | MMU_D : MMU_A);
+	gc_stats.loads_ahead += n - 1;
 }
 
 static void map_run(uint32_t page, uint32_t n)

@@ -238,8 +238,8 @@ static void print_human(uint64_t answer, uint64_t ns)
 	port_print("frames, at most   %lu of %lu\n", s->peak, mmu_frames_total());
 	port_print("store             %lu KiB written, %lu KiB read\n", s->written * 4,
 		(s->loads_mutator + s->loads_collector) * 4);
-	port_print("pages read        %lu by the program, %lu by the collector, %lu of them dead\n",
-		s->loads_mutator, s->loads_collector, s->reread_dead);
+	port_print("pages read        %lu by the program, %lu by the collector, %lu of them dead, %lu ahead\n",
+		s->loads_mutator, s->loads_collector, s->reread_dead, s->loads_ahead);
 	port_print("pages dropped     %lu dead, %lu dead in the store, %lu clean\n", s->discarded,
 		s->discarded_out, s->dropped_clean);
 	if (s->summary_peak)
@@ -262,7 +262,7 @@ static void print_optimum(void)
 
 static const char csv_head[] = "bench,collector,pager,mem,small,answer,ms,gc_ms,young,full,pause_p50_us,"
 	"pause_p99_us,pause_max_us,written,read_mutator,read_collector,read_dead,dropped_dead,"
-	"dropped_dead_out,dropped_clean,peak_frames,util,util_10ms,util_100ms,util_1s\n";
+	"dropped_dead_out,dropped_clean,peak_frames,util,util_10ms,util_100ms,util_1s,read_ahead\n";
 
 static void write_csv(uint64_t answer, uint64_t ns)
 {
@@ -276,13 +276,13 @@ static void write_csv(uint64_t answer, uint64_t ns)
 	if (!size)
 		size = port_write(file, 0, csv_head, sizeof csv_head - 1);
 	int n = snprintf(line, sizeof line, "%s,%s,%s,%lu,%u,%016lx,%lu,%lu,%lu,%lu,%lu,%lu,%lu,%lu,%lu,%lu,"
-		"%lu,%lu,%lu,%lu,%lu,%u,%u,%u,%u\n", lab.bench->name,
+		"%lu,%lu,%lu,%lu,%lu,%u,%u,%u,%u,%lu\n", lab.bench->name,
 		lab.gc.collector ? lab.gc.collector : gc_collector_name(0, &about),
 		lab.gc.pager ? lab.gc.pager : gc_pager_name(0, &about), lab.gc.memory, lab.small, answer,
 		ns / 1000000, s->gc_time / 1000000, s->young, s->full, pause_percentile(500),
 		pause_percentile(990), s->pause_max / 1000, s->written, s->loads_mutator,
 		s->loads_collector, s->reread_dead, s->discarded, s->discarded_out, s->dropped_clean,
-		s->peak, lab.used[0], lab.used[1], lab.used[2], lab.used[3]);
+		s->peak, lab.used[0], lab.used[1], lab.used[2], lab.used[3], s->loads_ahead);
 	if (size < 0 || port_write(file, size, line, n) != n)
 		port_fail("gclab: %s cannot be written\n", lab.csv);
 	port_close(file);
