@@ -82,21 +82,20 @@ entry_resume_lo:
 	movzbl CONTROL_PENDING(%r11), %ecx	/* leaves the flags alone, as does JRCXZ */
 	jrcxz 1f
 	jmp entry_again
-1:	mov REGS_RIP(%rsp), %rcx
-	mov REGS_RFLAGS(%rsp), %r11
-	mov REGS_RSP(%rsp), %rsp
-tail_jump:					/* RSP is the user's */
-	jmp *%rcx
-
 full_unmask:
 	movb $0, CONTROL_MASK(%r11)
 	cmpb $0, CONTROL_PENDING(%r11)
 	jne entry_again
 	mov 48(%rsp), %r11
 	jmp tail_full
+1:	mov REGS_RIP(%rsp), %rcx
+	mov REGS_RFLAGS(%rsp), %r11
+	mov REGS_RSP(%rsp), %rsp
 entry_resume_hi:
 
 /* Behind the range: the event entry knows these addresses. */
+tail_jump:					/* RSP is the user's */
+	jmp *%rcx
 tail_full:					/* struct regs is whole */
 	add $REGS_RIP, %rsp
 tail_iret:					/* all registers are the user's */
