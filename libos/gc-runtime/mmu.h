@@ -102,6 +102,20 @@ static inline int mmu_do(uint32_t kind, uint32_t page, uint32_t n, uint32_t prot
  * How many pages had one set. */
 uint32_t mmu_harvest(uint32_t page, uint32_t n, uint32_t which, uint64_t *a, uint64_t *d);
 
+/* Which of the pages [page, page + n) were written since the last harvest: read from the entries, without
+ * a call of the kernel; nothing is cleared.  Bit i is page + i; words are overwritten; n is a multiple
+ * of 64. */
+static inline void mmu_dirty(uint32_t page, uint32_t n, uint64_t *bits)
+{
+	for (uint32_t i = 0; i < n; i += 64) {
+		uint64_t word = 0;
+		#pragma GCC unroll 16
+		for (uint32_t k = 0; k < 64; k++)	/* D is bit 6: it enters at the top */
+			word = word >> 1 | (mmu.pte[page + i + k] << 57 & 1ul << 63);
+		bits[i / 64] = word;
+	}
+}
+
 /* ---- faults ----------------------------------------------------------------------------------- */
 
 struct mmu_fault {

@@ -126,6 +126,8 @@ static void carry_out_one(const struct mmu_op *o, uint32_t i)
 		break;
 	case MMU_PROTECT:
 		set(page, (e & ~MMU_W) | (o->prot & MMU_W), EXO_PT_SET_AD);
+		if (o->prot & MMU_W)	/* who still has the old translation faults: see is_stale */
+			return;
 		break;
 	case MMU_ALIAS:
 		set(o->arg + i, made(mmu_frame(page), o->prot), EXO_PT_SET);
@@ -228,6 +230,12 @@ uint32_t mmu_harvest(uint32_t page, uint32_t n, uint32_t which, uint64_t *a, uin
 
 void mmu_on_fault(bool (*hook)(const struct mmu_fault *f)) { ex.fault = hook; }
 
+/* The entry permits it by now, and the fault has ended the translation that did not. */
+static bool is_stale(const struct mmu_fault *f)
+{
+	return f->mapped && f->write && (mmu.pte[f->page] & (MMU_P | MMU_W)) == (MMU_P | MMU_W);
+}
+
 static bool on_exception(struct upcall_regs *r)
 {
 	const void *at = (const void *)r->up.addr;
@@ -235,6 +243,8 @@ static bool on_exception(struct upcall_regs *r)
 		return false;
 	struct mmu_fault f = { mmu_page(at), r->up.error & ERROR_W, r->up.error & ERROR_P, r->up.addr,
 		r->up.rip };
+	if (is_stale(&f))
+		return true;
 	ex.inside = true;
 	bool served = ex.fault(&f);
 	ex.inside = false;

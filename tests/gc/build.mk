@@ -53,3 +53,22 @@ $(GC_TESTS)/revoker.elf: $(call uobj,tests/gc/revoker.c tests/guest/report.c) $(
 	$(call link_app,0x400000)
 
 CHECK_TESTS += $(GCLAB_LINUX)
+
+# Memory primitives, on Virtue and on Linux (tests/gc/bench compares them).
+GC_BENCH := $(GC_TESTS)/bench/virtue/bin/gcbench $(GC_TESTS)/bench/linux/bin/gcbench
+CHECK_TESTS += $(GC_BENCH) $(BUILD)/pkg/linux-image-amd64.stamp
+
+$(GC_TESTS)/bench/virtue/bin/gcbench: $(call uobj,tests/gc/bench_mmu.c tests/gc/bench_exo.c) $(GC_CRT) $(BARE_CRT) \
+		$(LIBGC) $(LIBCOMMON) $(APP_LD)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(call link_app,0x400000)
+
+$(GC_TESTS)/bench/linux/bin/gcbench: tests/gc/bench_mmu.c tests/gc/bench_linux.c tests/gc/bench_mmu.h
+	$(call say,MUSL)
+	@mkdir -p $(@D)
+	$(Q)musl-gcc -std=gnu17 -O2 -Wall -Wextra -Werror -I. -static -o $@ $(filter %.c,$^)
+
+.PHONY: bench-gc
+bench-gc: all $(CHECK_TESTS) $(GCLAB_LINUX) ## Compare the GC runtime's memory primitives with Debian's Linux: BENCH_ARGS='--rounds 9'
+	$(Q)tests/gc/bench $(BENCH_ARGS)

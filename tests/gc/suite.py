@@ -13,6 +13,8 @@ suite("gc-errors", ["tests/gc/errors", f"{GC}/gclab"])
 suite("gc-matrix-long", ["tests/gc/matrix", f"{GC}/gclab", "3"], seconds=1800, long=True)
 suite("gc-figures", ["tests/gc/figures", f"{BUILD}/gclab-linux"], seconds=600, long=True)
 
+suite("gc-bench", ["tests/gc/bench", "--gate"], seconds=400, long=True)
+
 suite("gc-revoke-machine", machine(f"{GC}/revoker.elf", "--cpus", "1", "--icount", session="revoker"), seconds=150)
 suite("gc-machine", shell("gctest", "--add", f"{GC}/root"), seconds=300)
 suite("gc-machine-all", shell("gctest --all", "--add", f"{GC}/root"), seconds=1200, long=True)
