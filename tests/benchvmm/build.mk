@@ -1,6 +1,15 @@
 # The same micro-benchmarks inside a guest of the VMM, a PV dom0 of Debian's Xen, and on bare QEMU.
 
+# A plugin of QEMU's translator.
+BENCH_VMM_COUNT := $(BUILD)/tests/benchvmm/count.so
+
+$(BENCH_VMM_COUNT): tests/benchvmm/count.c
+	$(call say,CC)
+	@mkdir -p $(@D)
+	$(Q)gcc -std=gnu17 -O2 $(WARN) -fvisibility=hidden -shared -fPIC -o $@ $<
+
 .PHONY: bench-vmm
-bench-vmm: all $(BENCH) $(BUILD)/pkg/linux-image-amd64.stamp $(BUILD)/pkg/xen-hypervisor-4.17-amd64.stamp \
+bench-vmm: all $(BENCH) $(BENCH_VMM_COUNT) $(BUILD)/pkg/linux-image-amd64.stamp \
+	$(BUILD)/pkg/xen-hypervisor-4.17-amd64.stamp \
 	$(BUILD)/pkg/busybox-static.stamp ## Compare the VMM with Debian's Xen: BENCH_ARGS='--rounds 5 --json FILE'
 	$(Q)tests/benchvmm/run $(BENCH_ARGS)
