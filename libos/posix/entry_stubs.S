@@ -6,6 +6,9 @@
  */
 #include "libos/posix/layout.h"
 
+#define FLAGS_CLEAN	2
+#define FLAGS_TF	0x100
+
 .macro PUSH_REGS call
 	push \call
 	push %rdi
@@ -67,6 +70,8 @@ called:
 	mov %rax, 80(%rsp)
 	cmpl $0, TOP_WORK(%rsp)
 	jne work
+	testb $FLAGS_TF >> 8, REGS_RFLAGS+1(%rsp)
+	jnz work				/* only IRETQ leaves single stepping to the user */
 	movl $0, libos_lock(%rip)
 	mov 112(%rsp), %rdi
 	mov 104(%rsp), %rsi
@@ -106,7 +111,8 @@ entry_again:
 	mov TOP_CONTROL(%rsp), %r11
 	movb $1, CONTROL_MASK(%r11)
 entry_restart:
-	cld
+	push $FLAGS_CLEAN			/* POPF may have loaded the user's DF, NT, AC */
+	popf
 	mov %rsp, %rdi
 	call leave_again
 	jmp leave_full
@@ -137,19 +143,28 @@ bad_number:
 
 /* ---- exceptions and events ------------------------------------------------------ */
 
-	/* The libOS lies in the upper half: the sign of RIP tells who was interrupted. */
+	/* The libOS lies in the upper half, where user code may jump too, but to nothing. */
 	.balign 16
 entry_exception:
 	cmpq $0, 24(%rsp)
-	jl in_libos
+	jl in_upper_half
+exception_user_code:
 	PUSH_REGS $-1
 	cld
 	mov %rsp, %rdi
 	call exception_user
 	jmp leave_full
 
-in_libos:					/* a copy routine's, or a defect */
-	PUSH_REGS $-1
+in_upper_half:
+	push %rax
+	lea __text_lo(%rip), %rax
+	cmp %rax, 32(%rsp)
+	jb user_jumped
+	lea __text_hi(%rip), %rax
+	cmp %rax, 32(%rsp)
+	jae user_jumped
+	pop %rax
+	PUSH_REGS $-1				/* a copy routine's, or a defect */
 	cld
 	mov %rsp, %rdi
 	call exception_libos
@@ -157,6 +172,10 @@ in_libos:					/* a copy routine's, or a defect */
 	mov 48(%rsp), %r11
 	add $REGS_RIP, %rsp
 	iretq
+
+user_jumped:
+	pop %rax
+	jmp exception_user_code
 
 	.balign 16
 entry_event:

@@ -163,6 +163,8 @@ static void commit(struct task *task, struct mm *old, const char *name, const st
 	posix_timers_end(task);
 	files_exec(task->p.files);
 	registers_reset(t, s);
+	if (s->rip >= USER_END)		/* IRETQ refuses some of these, and is the libOS's own */
+		signal_force(t, &(struct siginfo){ .signo = SIG_SEGV, .code = SI_KERNEL });
 	vfork_done(task);
 	if (old)
 		mm_put(old);

@@ -139,7 +139,7 @@ bool sigframe_push(struct regs *r, const struct siginfo *info, const struct siga
 	f.uc.mcontext.oldmask = f.uc.sigmask;
 	f.uc.mcontext.fpstate = xstate;
 	f.uc.stack.pad = 0;
-	if (on_alt(t, r->up.rsp) && !on_alt(t, at))
+	if (a->handler >= USER_END || (on_alt(t, r->up.rsp) && !on_alt(t, at)))
 		return false;
 	if (xstate_push(xstate) || copy_to_user(at, &f, sizeof f))
 		return false;

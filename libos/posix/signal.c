@@ -334,7 +334,6 @@ void signal_exception(unsigned vector, struct regs *r, struct fault f)
 			.code = vector == VECTOR_X87 ? x87_code() : simd_code() };
 		break;
 	case VECTOR_DEBUG:
-		r->up.rflags &= ~0x100ul;
 		info = (struct siginfo){ .signo = SIG_TRAP, .code = TRAP_TRACE, .fault.addr = r->up.rip };
 		break;
 	case VECTOR_BREAKPOINT:
