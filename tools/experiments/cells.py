@@ -1,0 +1,133 @@
+"""What the GC experiments measure: cells, each one run of gclab, and the sets of them.
+
+A cell is one benchmark under one collector, pager and memory limit on one system. Cells of one
+`boot` run one after the other in one machine; all others have a machine of their own. Left to
+others: running them (machines.py), and what is made of the figures (report.py).
+"""
+
+from dataclasses import dataclass, field
+
+COLLECTORS = ("summary", "bookmark", "gen", "gen-card", "compact", "semi")
+PAGERS = ("aware", "lru", "clock", "gc-age", "pointer-free")
+BENCHES = ("trees", "binary-trees", "lru-cache", "graph", "transactions")
+
+AWARE, OBLIVIOUS = ("summary", "aware"), ("semi", "lru")
+SWAP = "swap"           # in a pager's place: the runtime has all memory it wants, Linux swaps it out
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run. `memory` in KiB, 0: no limit; `small`: the benchmark's size divided by 2^small."""
+    experiment: str
+    system: str                 # virtue, linux
+    collector: str
+    pager: str
+    memory: int = 0
+    bench: str = "trees"
+    small: int = 0
+    heap: int = 256             # MiB of addresses
+    store: str = "disk"         # disk: the throttled one; memory: frames outside the limit
+    icount: bool = False        # time is instructions; without a disk
+    wants: tuple = ()           # pauses, utilisation, map: files that it leaves besides its figures
+    boot: str = ""              # cells with the same name share a machine
+    round: int = 1
+    seconds: int = field(default=10, compare=False)     # a guess, for the plan
+
+    @property
+    def name(self):
+        words = [self.experiment, self.system, self.bench, self.collector, self.pager,
+                 f"{self.memory}K", f"s{self.small}", f"h{self.heap}"]
+        return "_".join(words + ([f"r{self.round}"] if self.round > 1 else []))
+
+    def options(self):
+        """gclab's words; a cell of Linux's swap has no limit that gclab knows of."""
+        words = ["--bench", self.bench, "--collector", self.collector, "--pager",
+                 "lru" if self.pager == SWAP else self.pager, "--small", str(self.small),
+                 "--heap", f"{self.heap}M", "--quiet"]
+        if self.memory and self.pager != SWAP:
+            words += ["--mem", f"{self.memory}K"]
+            words += ["--store", "disk" if self.store == "disk" else f"memory:{self.heap // 2}"]
+        return words
+
+
+def memory(limits, systems=("virtue", "linux"), more=()):
+    """Time and I/O over the limit: trees in full size, 64 MiB live, on the throttled disk."""
+    curves = ("pauses", "utilisation")
+    for limit in (0,) + limits:
+        few = {"memory": limit << 10, "wants": curves}
+        if "virtue" in systems:
+            slow = 8 if not limit else 60
+            yield Cell("memory", "virtue", *AWARE, **few, seconds=8 if limit != 48 else 60)
+            yield Cell("memory", "virtue", *OBLIVIOUS, **few, seconds=slow)
+            for pair in (("semi", "aware"),) + more:
+                yield Cell("memory", "virtue", *pair, **few, seconds=slow // 2)
+        if "linux" in systems:
+            for collector in ("semi",) + tuple({c for c, _ in more}):
+                yield Cell("memory", "linux", collector, SWAP, **few,
+                           seconds=20 if not limit else 80)
+
+
+def barriers(small):
+    """Hardware dirty bits (gen) against cards (gen-card), by instructions, in unlimited memory."""
+    for system in ("virtue", "linux"):
+        for bench in BENCHES:
+            for collector in ("gen", "gen-card"):
+                yield Cell("barriers", system, collector, "aware", bench=bench, small=small,
+                           heap=256 >> min(small, 2), store="memory", icount=True,
+                           boot=f"barriers-{system}", seconds=5)
+
+
+def matrix(small, factors, systems=("virtue", "linux")):
+    """Every collector with every pager and benchmark, by counts of pages, paging to memory."""
+    size = {"trees": 2200, "binary-trees": 2200, "lru-cache": 2500, "graph": 2200, "transactions": 1500}
+    for system in systems:
+        for bench in BENCHES:
+            for factor in factors:
+                for collector in COLLECTORS:
+                    for pager in PAGERS:
+                        yield Cell("matrix", system, collector, pager, bench=bench,
+                                   memory=int((size[bench] << 5 >> small) * factor), small=small,
+                                   heap=64, store="memory", boot=f"matrix-{system}-{bench}", seconds=1)
+
+
+def disk_matrix(small, limits):
+    """The same on the throttled disk, and under Linux's swap."""
+    for bench in BENCHES:
+        for limit in limits:
+            some = {"bench": bench, "small": small, "memory": (limit << 10) >> small, "heap": 256 >> small}
+            for collector in COLLECTORS:
+                yield Cell("disk", "linux", collector, SWAP, **some, seconds=30)
+                for pager in PAGERS:
+                    yield Cell("disk", "virtue", collector, pager, **some, seconds=20)
+
+
+def film():
+    """The page map over time of both pairs, in memory that holds the live data and not the garbage."""
+    for pair in (OBLIVIOUS, AWARE):
+        yield Cell("film", "virtue", *pair, memory=12 << 10, small=3, heap=32, wants=("map",), seconds=15)
+
+
+def tiny():
+    """A cell of each kind that takes no time, for the tests."""
+    some = {"small": 7, "heap": 16}
+    yield Cell("memory", "virtue", *AWARE, memory=1024, wants=("pauses", "utilisation"), **some)
+    yield Cell("memory", "virtue", *OBLIVIOUS, memory=1024, wants=("pauses", "utilisation"), **some)
+    yield Cell("memory", "linux", "semi", SWAP, memory=1024, wants=("pauses", "utilisation"), **some)
+    yield Cell("film", "virtue", *AWARE, memory=1024, wants=("map",), **some)
+
+
+LIMITS = (224, 192, 160, 128, 96, 48)
+
+
+def default_set():
+    return [*film(), *memory(LIMITS), *barriers(4), *matrix(5, (1,))]
+
+
+def full_set():
+    more = (("gen", "lru"), ("bookmark", "aware"), ("gen", "aware"), ("compact", "aware"))
+    limits = (240, 224, 208, 192, 176, 160, 144, 128, 112, 96, 80, 64, 48)
+    return [*film(), *memory(limits, more=more), *barriers(2), *matrix(5, (1, 1.5, 2)),
+            *disk_matrix(2, (128, 96, 64, 48))]
+
+
+SETS = {"default": default_set, "full": full_set, "tiny": lambda: list(tiny())}

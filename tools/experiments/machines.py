@@ -1,0 +1,152 @@
+"""Runs cells of the GC experiments: gclab on Virtue, and on Debian's Linux in the same QEMU.
+
+The same CPU model, memory, number of CPUs and disk for both. On Linux a cell of its swap runs in a
+memory cgroup whose limit is what the domain's quota is on Virtue, and the disk is a swap partition.
+Left to others: what is run (cells.py), booting (./virtue and tests/oracle/linux-run).
+"""
+
+import csv
+import glob
+import io
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+
+from cells import SWAP
+
+REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+THROTTLE = "throttling.iops-total=2000,throttling.bps-total=100000000"
+CPU, MEMORY, DISK_SIZE = "max,-erms", "1G", 768 << 20
+MODULES = ("virtio/virtio_ring", "virtio/virtio", "virtio/virtio_pci_modern_dev",
+           "virtio/virtio_pci_legacy_dev", "virtio/virtio_pci", "block/virtio_blk")
+
+LINUX_START = """for m in {modules}; do insmod /gc/$m.ko; done
+echo 1048576 > /proc/sys/vm/max_map_count
+mkdir -p /sys && mount -t sysfs sys /sys && mount -t cgroup2 cgroup /sys/fs/cgroup
+echo +memory > /sys/fs/cgroup/cgroup.subtree_control
+swap() {{ mkswap /dev/vda > /dev/null && swapon /dev/vda; mkdir /sys/fs/cgroup/gc
+	echo $1 > /sys/fs/cgroup/gc/memory.max; echo 0 > /sys/fs/cgroup/gc/cgroup.procs; }}
+swapped() {{ grep -e pswp -e pgmajfault /proc/vmstat; }}
+PATH=/gc:$PATH
+"""
+
+
+class Failure(Exception):
+    """The machine or an input failed, not the cell; the text says how."""
+
+
+def quota(kib):
+    """What gclab.sh gives the domain: the limit, and what its program and page tables take."""
+    return ((kib + 1023) // 1024 * 65 // 64 + 8) << 20
+
+
+def shell_text(cell, number):
+    """Runs one cell, and prints what it left between lines that begin with `=== `."""
+    files = "".join(f" --{want} /tmp/{number}.{want}" for want in cell.wants)
+    lab = shlex.join(["gclab"] + cell.options()) + f" --csv /tmp/{number}.csv{files}"
+    lines = []
+    if cell.pager == SWAP and cell.memory:
+        lines += [f"(swap {quota(cell.memory)}; {lab}) > /tmp/{number}.out 2>&1"]
+    else:
+        lines += [f"{lab} > /tmp/{number}.out 2>&1"]
+    lines += [f"echo === {number} status $?"]
+    for kind in ("out", "csv") + cell.wants:
+        lines += [f"echo === {number} {kind}", f"cat /tmp/{number}.{kind} 2> /dev/null"]
+    if cell.pager == SWAP:
+        lines += [f"echo === {number} swapped", "swapped"]
+    return "\n".join(lines)
+
+
+def parse(text, cells):
+    """[results of each cell]: a dictionary of kind -> text; Failure if one did not run."""
+    results = [{} for _ in cells]
+    parts = re.split(r"^=== (\d+) (\w+) ?(.*)\n", text, flags=re.M)
+    for i in range(1, len(parts), 4):
+        number, kind, rest, body = parts[i:i + 4]
+        if int(number) >= len(cells):
+            raise Failure(f"an answer of a cell {number} that there is not")
+        results[int(number)][kind] = rest or body
+    for cell, result in zip(cells, results):
+        if "csv" not in result or "status" not in result:
+            raise Failure(f"{cell.name}: no answer; the machine printed\n{text[-2000:]}")
+    return [figures(cell, result) for cell, result in zip(cells, results)]
+
+
+def figures(cell, result):
+    """{row: {...}} of the CSV line, or {error: text}; with what else it left."""
+    if result["status"].strip() != "0":
+        lines = [line for line in result["out"].splitlines() if line.startswith("gc")]
+        killed = "the kernel killed it" if result["status"].strip() == "137" else "no message"
+        return {"error": lines[-1] if lines else killed}
+    row = next(csv.DictReader(io.StringIO(result["csv"])), None)
+    if not row:
+        raise Failure(f"{cell.name}: no figures")
+    answer = {"row": row}
+    for want in cell.wants:
+        answer[want] = result.get(want, "")
+    if "swapped" in result:
+        answer["swapped"] = {k: int(v) for k, v in (line.split() for line in result["swapped"].splitlines()
+                                                    if len(line.split()) == 2)}
+    return answer
+
+
+class Machines:
+    """Both systems, with a disk that each run finds empty."""
+
+    def __init__(self, build, work):
+        self.build, self.work = build, work
+        self.disk = os.path.join(work, "disk.img")
+        self.commands = {}
+
+    def lab(self, system):
+        """The program that is measured."""
+        return os.path.join(self.build, "gclab" if system == "virtue" else "gclab-linux")
+
+    def _fresh_disk(self):
+        with open(self.disk, "wb") as file:
+            file.truncate(DISK_SIZE)
+
+    def _words(self, cells, folder, timeout):
+        system, icount = cells[0].system, cells[0].icount
+        script = "\n".join(shell_text(c, i) for i, c in enumerate(cells))
+        words = ["--cpus", "1", "--cpu", CPU, "--mem", MEMORY, "--timeout", str(timeout)]
+        drive = f"format=raw,file={self.disk},{THROTTLE}"
+        if icount:
+            words += ["--icount"]
+        if system == "virtue":
+            disk = [] if icount else ["--disk", f"{self.disk},{THROTTLE}"]
+            return [os.path.join(REPO, "virtue"), "run", "--boot", "direct", "--log",
+                    os.path.join(self.work, "virtue.log"), *words, *disk, "--", "cd /tmp\n" + script]
+        disk = [] if icount else ["--qemu", f"-drive if=none,id=d,{drive} -device virtio-blk-pci,drive=d"]
+        start = LINUX_START.format(modules=" ".join(map(os.path.basename, MODULES)))
+        return [os.path.join(REPO, "tests", "oracle", "linux-run"), *words, *disk,
+                "--add", self._linux_root(folder), "--", start + script]
+
+    def _linux_root(self, folder):
+        place = os.path.join(folder, "gc")
+        os.makedirs(place)
+        shutil.copy(self.lab("linux"), os.path.join(place, "gclab"))
+        tree = os.path.join(self.build, "pkg", "linux-image-amd64", "lib", "modules")
+        for module in MODULES:
+            found = glob.glob(os.path.join(tree, "*", "kernel", "drivers", module + ".ko"))
+            if not found:
+                raise Failure(f"no {module}.ko under {tree}: run `make experiment-gc`")
+            shutil.copy(max(found), place)
+        return folder
+
+    def run(self, cells, timeout):
+        """Runs cells of one boot; their results in order."""
+        self._fresh_disk()
+        with tempfile.TemporaryDirectory(prefix="cells.", dir=self.work) as folder:
+            words = self._words(cells, folder, timeout)
+            self.commands[cells[0].system, cells[0].icount] = shlex.join(words[:words.index("--")])
+            done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                  errors="replace", check=False,
+                                  env={**os.environ, "BUILD": self.build})
+        os.unlink(self.disk)
+        if done.returncode in (120, 121, 122, 123, 125):
+            raise Failure(f"{cells[0].name}: status {done.returncode}: {done.stderr.strip()[-500:]}")
+        return parse(done.stdout, cells)
