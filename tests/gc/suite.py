@@ -21,3 +21,5 @@ suite("gc-machine-all", shell("gctest --all", "--add", f"{GC}/root"), seconds=12
 suite("gc-disk", ["tests/gc/disk", "answers"], seconds=240)
 suite("gc-disk-errors", ["tests/gc/disk", "errors"], seconds=240, long=True)
 suite("gc-exocc", ["tests/gc/exocc"])
+suite("gc-experiment", ["tests/gc/experiment", "quick", f"{GC}/gclab"], seconds=60)
+suite("gc-experiment-machines", ["tests/gc/experiment", "machines"], seconds=300, long=True)
