@@ -73,23 +73,23 @@ void console_raw(const char *text, size_t n)
 	io_kick(IO_CONSOLE);
 }
 
-/* True: all of it is out. */
-static bool raw_output(void)
+static size_t raw_output(void)
 {
 	if (!raw.size)
-		return true;
+		return 0;
 	lock_take(&raw.lock);
 	size_t n = proxy_stopped(1) ? raw.size : proxy_put(1, raw.text, raw.size);
 	memmove(raw.text, raw.text + n, raw.size -= n);
 	lock_release(&raw.lock);
-	return !raw.size;
+	return n;
 }
 
 /* ---- for the I/O thread ---------------------------------------------------------------------------- */
 
 void console_serve(void)
 {
-	if (!raw_output() || !ring())
+	raw_output();
+	if (raw.size || !ring())
 		return;
 	uint32_t out = output(), in = input();
 	if (out || in)
@@ -103,10 +103,17 @@ unsigned console_wants(void)
 		(ring() && in_room() && !proxy_input_ended() ? PROXY_WAIT_IN : 0);
 }
 
+/* What is there now: a vCPU that goes on writing cannot keep the guest from its end. */
 void console_drain(void)
 {
 	struct wait w;
-	while (!raw_output() || (ring() && (output(), out_used()))) {
+	size_t text = raw.size, rest = ring() ? out_used() : 0, n;
+	while (text || rest) {
+		size_t *left = text ? &text : &rest;
+		n = text ? raw_output() : output();
+		*left = n < *left && (text || out_used()) ? *left - n : 0;
+		if (n)
+			continue;
 		wait_start(&w);
 		proxy_wait(&w, PROXY_WAIT_OUT);
 		if (wait_for(&w, EXO_FOREVER) == EXO_LOST)

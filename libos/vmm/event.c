@@ -179,10 +179,11 @@ static int64_t port_send(struct vcpu *v, unsigned port)
 	if (!port || port >= VMM_PORTS)
 		return -XEN_EINVAL;
 	const struct port *p = &ports[port];
+	void (*notify)(void *) = __atomic_load_n(&p->notify, __ATOMIC_RELAXED);	/* it may be closed now */
 	if (p->state == XEN_PORT_IPI)
 		port_raise(v, port);
-	else if (p->state == XEN_PORT_INTERDOMAIN && p->notify)
-		p->notify(p->arg);
+	else if (p->state == XEN_PORT_INTERDOMAIN && notify)
+		notify(p->arg);
 	else if (p->state != XEN_PORT_UNBOUND)
 		return -XEN_EINVAL;
 	return 0;

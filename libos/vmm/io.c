@@ -139,7 +139,6 @@ void io_init(void)
 
 _Noreturn void io_run(void)
 {
-	vm.running = true;
 	for (;;) {
 		uint64_t bits = __atomic_exchange_n(&io.bits, 0, __ATOMIC_ACQ_REL);
 		if (proxy_signals() & (SIGHUP_BIT | SIGINT_BIT | SIGTERM_BIT))

@@ -18,7 +18,7 @@ void io_from_guest(void *to, uint64_t phys, size_t n);
 void console_init(void);
 void console_serve(void);
 unsigned console_wants(void);		/* PROXY_WAIT_*: what it waits for at the proxy */
-void console_drain(void);		/* all the guest's output, blocking */
+void console_drain(void);		/* the output that is there now, blocking */
 
 /* store.c.  Paths are absolute. */
 #define STORE_HOME	"/local/domain/1"	/* of the guest; relative paths begin here */

@@ -155,6 +155,7 @@ int main(struct exo_start *s)
 	io_init();
 	vm_build(&start);
 	vm.made = time_now();
+	vm.running = true;		/* a guest may end before io_run begins */
 	vm_run(&start);
 	io_run();
 }

@@ -18,6 +18,7 @@
 #define CHANGES		2048u		/* bytes of paths that a transaction may change */
 #define PACKET		(sizeof(struct xen_store_header) + XEN_STORE_PAYLOAD)
 #define OUT_SIZE	(3 * PACKET)
+#define TURNS		64u		/* of a serve: parts of the ring */
 #define BROKEN		3u		/* the ring's `error`: protocol violated */
 
 struct changes {
@@ -411,16 +412,19 @@ static bool ring_give(volatile struct xen_store_ring *r)
 	return true;
 }
 
+/* A guest that asks without end has its turn again after the others. */
 void store_serve(void)
 {
 	volatile struct xen_store_ring *r = vm.store_page;
-	bool told = false, took = true, gave = true;
-	while (r && !xs.broken && (took || gave)) {
+	bool took = true, gave = true;
+	unsigned turns = 0;
+	for (; r && !xs.broken && (took || gave) && turns < TURNS; turns++) {
 		took = ring_take(r);
 		gave = !xs.broken && ring_give(r);
-		told |= took || gave;
 	}
-	if (told)
+	if (turns == TURNS)
+		io_kick(IO_STORE);
+	if (turns > 1)
 		evtchn_raise(vm.store_port);
 }
 
@@ -486,11 +490,6 @@ void store_init(void)
 	store_set(STORE_HOME "/name", vm.opt.name ? vm.opt.name : "guest");
 	store_set_number(STORE_HOME "/memory/static-max", kib);
 	store_set_number(STORE_HOME "/memory/target", kib);
-	for (unsigned i = 0; i < vm.opt.vcpus; i++) {
-		char path[64];
-		snprintf(path, sizeof path, STORE_HOME "/cpu/%u/availability", i);
-		store_set(path, "online");
-	}
 	store_set(STORE_HOME "/control/shutdown", "");
 	store_set(STORE_HOME "/device", "");
 	for (unsigned i = 0; i < vm.opt.vcpus; i++) {

@@ -56,7 +56,7 @@ struct vm {
 	unsigned vcpus;
 	struct vcpu *vcpu[VMM_VCPUS];
 	uint64_t begun, made;		/* times: of the monitor's start, of the guest's */
-	bool running;			/* the I/O thread serves: ends go through it */
+	bool running;			/* the I/O thread serves, or is about to: ends go through it */
 };
 extern struct vm vm;			/* ram.c */
 

@@ -14,7 +14,9 @@ static struct xen_console_ring ring;
 static unsigned raised;
 static uint8_t out[1 << 16], in[1 << 16];	/* what standard output got, what standard input has */
 static size_t out_size, out_room, in_size, in_taken;
-static bool stopped, ended;
+static bool stopped, ended, chatters;
+
+static void chatter(void);
 
 void evtchn_raise(unsigned port) { raised += port == vm.console_port; }
 unsigned evtchn_backend(void (*notify)(void *arg), void *arg) { (void)notify; (void)arg; return 3; }
@@ -27,6 +29,8 @@ size_t proxy_put(unsigned stream, const void *from, size_t n)
 	memcpy(out + out_size, from, stream == 1 ? n : 0);
 	out_size += n;
 	out_room -= n;
+	if (chatters)
+		chatter();
 	return n;
 }
 size_t proxy_take(void *to, size_t n)
@@ -36,7 +40,14 @@ size_t proxy_take(void *to, size_t n)
 	in_taken += n;
 	return n;
 }
-void proxy_wait(struct wait *w, unsigned what) { (void)w; (void)what; out_room = 7; }
+void proxy_wait(struct wait *w, unsigned what)
+{
+	(void)w;
+	(void)what;
+	out_room = 7;
+	if (chatters)
+		console_raw("more", 4);
+}
 void wait_start(struct wait *w) { (void)w; }
 uint64_t wait_for(const struct wait *w, uint64_t deadline) { (void)w; (void)deadline; return EXO_OK; }
 
@@ -49,7 +60,7 @@ static void restart(void)
 	vm.console_page = &ring;
 	out_size = in_size = in_taken = raised = 0;
 	out_room = sizeof out;
-	stopped = ended = false;
+	stopped = ended = chatters = false;
 	console_init();
 }
 
@@ -67,6 +78,13 @@ static size_t guest_read(uint8_t *to)
 	while (ring.in_cons != ring.in_prod)
 		to[n++] = ring.in[ring.in_cons++ % sizeof ring.in];
 	return n;
+}
+
+/* Another vCPU, which has always more to say. */
+static void chatter(void)
+{
+	static const uint8_t more[2048];
+	guest_write(more, sizeof more);
 }
 
 static void clean(void)
@@ -137,6 +155,19 @@ static void raw(void)
 	PASS();
 }
 
+/* A guest that never stops talking can be ended. */
+static void talkative(void)
+{
+	restart();
+	chatters = true;
+	chatter();
+	console_raw("some", 4);
+	out_room = 2;
+	console_drain();
+	CHECK(out_size >= 4 + 2048 && out_size < 4096);
+	PASS();
+}
+
 static void nonsense(unsigned rounds)
 {
 	restart();
@@ -161,6 +192,7 @@ int main(int argc, char **argv)
 	clean();
 	pressure();
 	raw();
+	talkative();
 	nonsense(20000);
 	return test_failures != 0;
 }
