@@ -31,6 +31,7 @@ class Cell:
     wants: tuple = ()           # pauses, utilisation, map: files that it leaves besides its figures
     boot: str = ""              # cells with the same name share a machine
     round: int = 1
+    rounds: int = field(default=1, compare=False)       # how many there are at least
     seconds: int = field(default=10, compare=False)     # a guess, for the plan
 
     @property
@@ -57,7 +58,8 @@ def memory(limits, systems=("virtue", "linux"), more=()):
         few = {"memory": limit << 10, "wants": curves}
         if "virtue" in systems:
             slow = 8 if not limit else 60
-            yield Cell("memory", "virtue", *AWARE, **few, seconds=8 if limit != 48 else 60)
+            yield Cell("memory", "virtue", *AWARE, **few, rounds=3 if limit != 48 else 1,
+                       seconds=8 if limit != 48 else 60)
             yield Cell("memory", "virtue", *OBLIVIOUS, **few, seconds=slow)
             for pair in (("semi", "aware"),) + more:
                 yield Cell("memory", "virtue", *pair, **few, seconds=slow // 2)

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import tempfile
 
+import hostload
 from cells import SWAP
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -22,6 +23,8 @@ THROTTLE = "throttling.iops-total=2000,throttling.bps-total=100000000"
 CPU, MEMORY, DISK_SIZE = "max,-erms", "1G", 768 << 20
 MODULES = ("virtio/virtio_ring", "virtio/virtio", "virtio/virtio_pci_modern_dev",
            "virtio/virtio_pci_legacy_dev", "virtio/virtio_pci", "block/virtio_blk")
+
+MARK = re.compile(r"=== (\d+) (begin|status)")
 
 LINUX_START = """for m in {modules}; do insmod /gc/$m.ko; done
 echo 1048576 > /proc/sys/vm/max_map_count
@@ -47,7 +50,7 @@ def shell_text(cell, number):
     """Runs one cell, and prints what it left between lines that begin with `=== `."""
     files = "".join(f" --{want} /tmp/{number}.{want}" for want in cell.wants)
     lab = shlex.join(["gclab"] + cell.options()) + f" --csv /tmp/{number}.csv{files}"
-    lines = []
+    lines = [f"echo === {number} begin"]
     if cell.pager == SWAP and cell.memory:
         lines += [f"(swap {quota(cell.memory)}; {lab}) > /tmp/{number}.out 2>&1"]
     else:
@@ -143,10 +146,32 @@ class Machines:
         with tempfile.TemporaryDirectory(prefix="cells.", dir=self.work) as folder:
             words = self._words(cells, folder, timeout)
             self.commands[cells[0].system, cells[0].icount] = shlex.join(words[:words.index("--")])
-            done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                  errors="replace", check=False,
-                                  env={**os.environ, "BUILD": self.build})
+            status, out, err, waits = watch(words, {**os.environ, "BUILD": self.build})
         os.unlink(self.disk)
-        if done.returncode in (120, 121, 122, 123, 125):
-            raise Failure(f"{cells[0].name}: status {done.returncode}: {done.stderr.strip()[-500:]}")
-        return parse(done.stdout, cells)
+        if status in (120, 121, 122, 123, 125):
+            raise Failure(f"{cells[0].name}: status {status}: {err.strip()[-500:]}")
+        results = parse(out, cells)
+        for number, result in enumerate(results):
+            result["host_wait_ms"] = waits.get(number, 0) // 1000000
+        return results
+
+
+def watch(words, environment):
+    """(exit status, stdout, stderr, {cell: ns that it waited for the host}) of a machine's run."""
+    lines = []
+    with tempfile.TemporaryFile("w+", errors="replace") as err, \
+            subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err,
+                             text=True, errors="replace", env=environment) as process:
+        meter = hostload.Meter(process.pid)
+        try:
+            for line in process.stdout:
+                lines.append(line)
+                mark = MARK.match(line)
+                if mark:
+                    {"begin": meter.begin, "status": meter.end}[mark[2]](int(mark[1]))
+            status = process.wait()
+        except BaseException:
+            process.terminate()
+            raise
+        err.seek(0)
+        return status, "".join(lines), err.read(), meter.ns
