@@ -47,7 +47,7 @@ class Cell:
                  "--heap", f"{self.heap}M", "--quiet"]
         if self.memory and self.pager != SWAP:
             words += ["--mem", f"{self.memory}K"]
-            words += ["--store", "disk" if self.store == "disk" else f"memory:{self.heap // 2}"]
+            words += ["--store", "disk" if self.store == "disk" else f"memory:{self.heap}"]
         return words
 
 
@@ -81,7 +81,7 @@ def barriers(small):
 
 def matrix(small, factors, systems=("virtue", "linux")):
     """Every collector with every pager and benchmark, by counts of pages, paging to memory."""
-    size = {"trees": 2200, "binary-trees": 2200, "lru-cache": 2500, "graph": 2200, "transactions": 1500}
+    size = {"trees": 2200, "binary-trees": 1000, "lru-cache": 2500, "graph": 1200, "transactions": 1500}
     for system in systems:
         for bench in BENCHES:
             for factor in factors:
@@ -89,7 +89,8 @@ def matrix(small, factors, systems=("virtue", "linux")):
                     for pager in PAGERS:
                         yield Cell("matrix", system, collector, pager, bench=bench,
                                    memory=int((size[bench] << 5 >> small) * factor), small=small,
-                                   heap=64, store="memory", boot=f"matrix-{system}-{bench}", seconds=1)
+                                   heap=512 >> small, store="memory", icount=True,
+                                   boot=f"matrix-{system}-{bench}", seconds=2)
 
 
 def disk_matrix(small, limits):
