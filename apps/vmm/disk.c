@@ -6,7 +6,7 @@
  *	vmm disk list FILE
  *	vmm disk rollback FILE NAME		the state of then again
  *
- * The overlay's format is the monitor's (libos/vmm/disk_cow.c), whose code is compiled in here. */
+ * The overlay's format is the monitor's (libos/vmm/cow.h), whose code is compiled in here. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,9 @@
 /* The files that the monitor may open: those that the user named, and nothing else, as the monitor
  * is as trustworthy as its guest.  They are opened before the guest starts, once; a number of the
- * proxy protocol is an index into this table. */
+ * proxy protocol is an index into this table.
+ *
+ * What it writes stays within a disk: a plain one keeps its size; an overlay gets, in one run, at most
+ * each block of the disk and a record for it, and goes on naming the base that it named. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -11,14 +14,21 @@
 #include <unistd.h>
 #include "libos/common/domain_dev.h"
 #include "libos/common/proxy.h"
+#include "libos/vmm/disk.h"
 #include "vmm.h"
 
 #define FILES_MAX	(2 + 2 * DISKS)
 
-static struct served { const char *name; int fd; bool writable; } files[FILES_MAX];
+static struct served {
+	const char *name;
+	int fd;
+	bool writable;
+	uint64_t limit;			/* its size at most */
+	const char *base;		/* of an overlay */
+} files[FILES_MAX];
 static unsigned count;
 
-static void file_add(const char *option, const char *name, bool writable)
+static struct served *file_add(const char *option, const char *name, bool writable)
 {
 	struct stat s;
 	int fd = open(name, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
@@ -28,7 +38,8 @@ static void file_add(const char *option, const char *name, bool writable)
 		refuse("%s %s: not a regular file", option, name);
 	if (!strcmp(option, "--disk") && flock(fd, (writable ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0)
 		refuse("%s %s: in use by another guest", option, name);
-	files[count++] = (struct served){ name, fd, writable };
+	files[count] = (struct served){ name, fd, writable, s.st_size, NULL };
+	return &files[count++];
 }
 
 static uint64_t disk_memory;
@@ -46,9 +57,11 @@ static void disk_add(const char *spec)
 	char *name = strndup(spec + 4 * overlay, read_only ? (size_t)(comma - spec) : strlen(spec));
 	if (!name)
 		refuse("no memory");
-	file_add("--disk", name, !read_only);
-	if (overlay)
-		file_add("--disk", disk_base(name, files[count - 1].fd), false);
+	struct served *f = file_add("--disk", name, !read_only);
+	if (overlay) {
+		f->base = disk_base(name, f->fd);
+		f->limit += 2 * file_add("--disk", f->base, false)->limit + COW_HEADERS;
+	}
 }
 
 void files_open(const struct options *o)
@@ -78,6 +91,15 @@ static int64_t file_size(int fd)
 	return fstat(fd, &s) < 0 ? -errno : s.st_size;
 }
 
+static int64_t file_write(const struct served *f, const uint8_t *from, uint64_t n, uint64_t offset)
+{
+	if (n > f->limit || offset > f->limit - n)
+		return -ENOSPC;
+	if (f->base && offset < COW_HEADERS && !cow_keeps_base(f->base, offset, from, n))
+		return -EPERM;
+	return result_of(pwrite(f->fd, from, n, offset));
+}
+
 int64_t files_serve(const struct domain_request *q, uint8_t *data)
 {
 	if (q->op == PROXY_OPEN)
@@ -89,11 +111,9 @@ int64_t files_serve(const struct domain_request *q, uint8_t *data)
 	case PROXY_READ:
 		return result_of(pread(fd, data, q->length, q->offset));
 	case PROXY_WRITE:
-		return result_of(pwrite(fd, data, q->length, q->offset));
+		return file_write(&files[q->file], data, q->length, q->offset);
 	case PROXY_GETSIZE:
 		return file_size(fd);
-	case PROXY_SETSIZE:
-		return result_of(ftruncate(fd, q->offset));
 	case PROXY_SYNC:
 		return result_of(fsync(fd));
 	case PROXY_CLOSE:

@@ -10,11 +10,13 @@ suite("vmm-blk-long", [f"{BUILD}/tests/vmm-blk", "1000000", "7"], seconds=300, l
 suite("vmm-vdisk", [f"{BUILD}/tests/vmm-disk"])
 suite("vmm-vdisk-long", [f"{BUILD}/tests/vmm-disk", "20000", "7"], seconds=300, long=True)
 suite("vmm-console", [f"{BUILD}/tests/vmm-console"])
+suite("vmm-size", ["tests/vmm/size"])
 suite("vmm-docs", ["tests/vmm/docs"])
 suite("vmm-disks", ["tests/vmm/disks", BUILD], seconds=900, long=True)
 
 CASES = ["--add", f"{BUILD}/tests/vmm/cases"]
 suite("vmm", shell("sh /vmm/cases", *CASES), seconds=120)
+suite("vmm-rogue", shell("sh /rogue/cases", "--add", f"{BUILD}/tests/vmm/rogue"), seconds=120)
 suite("vmm-linux", ["tests/vmm/linux", "grub", "shell"], seconds=240)
 suite("vmm-linux-long", ["tests/vmm/linux", "grub-boots", "init-ends", "stop", "disk-smp", "disk-cow",
                          "installer"], seconds=1200, long=True)

@@ -340,6 +340,30 @@ static void cow_full(void)
 	PASS();
 }
 
+/* In one run an overlay grows by each block and a record for it at most, which is what /bin/vmm lets it;
+ * and what is written to its headers names the same base. */
+static void cow_bounds(void)
+{
+	char why[256];
+	static uint8_t data[VDISK_BLOCK];
+	struct memory_file base = file_new(SIZE), overlay = file_new(0);
+	CHECK(!cow_create(&overlay.file, "base", SIZE));
+	size_t before = overlay.size;
+	struct vdisk *d = reopen(&overlay, &base, why);
+	for (unsigned i = 0; d && i < 2 * SIZE / VDISK_BLOCK; i++)
+		CHECK(!disk_write(d, i % (SIZE / VDISK_BLOCK) * VDISK_BLOCK, data, VDISK_BLOCK) && !d->ops->flush(d));
+	CHECK(d && overlay.size > before + SIZE && overlay.size <= before + 2 * SIZE + COW_HEADERS);
+	size_t n = 0;
+	while (n < VDISK_BLOCK && !cow_keeps_base("base", 0, overlay.bytes, n))
+		n++;
+	CHECK(n < VDISK_BLOCK && cow_keeps_base("base", VDISK_BLOCK, overlay.bytes, n));
+	CHECK(!cow_keeps_base("other", 0, overlay.bytes, n) && !cow_keeps_base("base", 0, overlay.bytes, n + 1));
+	CHECK(!cow_keeps_base("base", 8, overlay.bytes, n) && !cow_keeps_base("base", 0, overlay.bytes + 8, n));
+	file_free(&base);
+	file_free(&overlay);
+	PASS();
+}
+
 const char *__asan_default_options(void);
 const char *__asan_default_options(void) { return "detect_leaks=0"; }
 
@@ -354,5 +378,6 @@ int main(int argc, char **argv)
 	cow_power(rounds);
 	cow_damage(rounds);
 	cow_full();
+	cow_bounds();
 	return test_failures != 0;
 }
