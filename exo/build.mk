@@ -12,7 +12,7 @@ $(ABI_GEN)/calls.h $(ABI_GEN)/dispatch.inc $(ABI_GEN)/grammar.inc: exo/abi/calls
 	$(Q)$(PYTHON) exo/abi/gen.py $(ABI_KIND) < $< > $@
 
 .PHONY: report
-report: $(GENERATED) ## The kernel's lines of code, longest functions and deepest stack
+report: all ## The kernel: lines of code, longest functions, deepest stack, calls per POSIX call
 	$(Q)$(PYTHON) tools/report.py $(BUILD)
 
 .PHONY: docs

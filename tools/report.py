@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""make report: how large the kernel is, its longest functions, and its deepest stack.
+"""make report: how large the kernel is, its longest functions, its deepest stack, and how often
+the POSIX libOS calls it.
 
 usage: report.py [--json] BUILD
 
 Lines of code: no blanks, no comments, of everything linked into the kernel (.c and .S files) except
-drivers/; at most 6,000 without storage (and network filters), 8,000 with them. Headers, which declare, are
-counted beside.  Of the VMM (libos/vmm), headers too: at most 7,000, and 300 for each of its disks.  The deepest stack is the longest path
-through gcc's call graph (-fcallgraph-info=su), with the calls through tables added by hand; it
-must fit the 16 KiB of a CPU.  Exit status 1: a limit is exceeded.
+drivers/; at most 6,000 without storage, network and gates, 8,000 with them.  Headers, which
+declare, are counted beside.  Of the VMM (libos/vmm), headers too: at most 7,000, and 300 for each
+of its disks.  The deepest stack is the longest path through gcc's call graph
+(-fcallgraph-info=su), with the calls through tables added by hand; it must fit the 16 KiB of a CPU.
+Kernel calls per POSIX call are counted in a run of the machine (kernelcalls.py).  Exit status 1: a
+limit is exceeded.
 """
 import json
 import re
@@ -16,23 +19,28 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+import kernelcalls  # noqa: E402
+
 LINES_MAX = 6000
 ALL_MAX = 8000
 STORAGE = {"exo/core/ring.c", "exo/core/disk.c", "exo/arch/pci.c", "exo/arch/disks.c"}
 NETWORK = {"exo/core/flow.c", "exo/core/packet.c", "exo/core/net.c", "exo/arch/nets.c"} | {
     f"exo/net/{name}.c" for name in ("cube", "view", "demux", "compile")}
+GATES = {"exo/core/gate.c"}
 STACK_MAX = 12288
 VMM_MAX = 7000
 VMM_DISKS = ("libos/vmm/disk_plain.c", "libos/vmm/disk_cow.c")
 DISK_MAX = 300
 # Calls through pointers: who may call whom (prefixes).
-INDIRECT = {"call_dispatch": "call_", "pins": "frame_", "table_sweep": "", "interrupt": "block_interrupt", "irq_msi": "net_interrupt"}
+INDIRECT = {"call_dispatch": "call_", "pins": "frame_", "table_sweep": "",
+            "interrupt": "block_interrupt", "irq_msi": "net_interrupt"}
 
 
 def strip(text):
     """The text without comments; string and character literals are kept."""
     token = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
-    return token.sub(lambda m: re.sub(r"[^\n]", "", m.group()) if m.group()[0] == "/" else m.group(), text)
+    return token.sub(lambda m: re.sub(r"[^\n]", "", m[0]) if m[0][0] == "/" else m[0], text)
 
 
 def code_lines(path):
@@ -64,7 +72,8 @@ def call_graph(sources, build, flags):
     with tempfile.TemporaryDirectory() as folder:
         for source in sources:
             out = Path(folder) / (str(source).replace("/", "_") + ".o")
-            command = ["gcc", *flags, "-I.", f"-I{build}/gen", "-fcallgraph-info=su", "-c", str(source), "-o", str(out)]
+            command = ["gcc", *flags, "-I.", f"-I{build}/gen", "-fcallgraph-info=su",
+                       "-c", str(source), "-o", str(out)]
             subprocess.run(command, check=True)
         for info in Path(folder).glob("*.ci"):
             text = info.read_text()
@@ -76,7 +85,8 @@ def call_graph(sources, build, flags):
                 edges.setdefault(short(a), set()).add(short(b))
     for caller, prefix in INDIRECT.items():
         if caller in use and prefix:
-            edges.setdefault(caller, set()).update(f for f in use if f.startswith(prefix) and f != caller)
+            called = {f for f in use if f.startswith(prefix) and f != caller}
+            edges.setdefault(caller, set()).update(called)
     return use, edges
 
 
@@ -109,40 +119,49 @@ def deepest(use, edges):
 def main():
     as_json = "--json" in sys.argv
     build = [a for a in sys.argv[1:] if not a.startswith("--")][0]
-    files = sorted(p for folder in ("exo/core", "exo/arch", "exo/abi", "exo/net") for p in Path(folder).rglob("*")
-                   if p.suffix in (".c", ".h", ".S"))
-    by_folder, headers, storage = {}, 0, 0
+    files = sorted(p for folder in ("exo/core", "exo/arch", "exo/abi", "exo/net")
+                   for p in Path(folder).rglob("*") if p.suffix in (".c", ".h", ".S"))
+    by_folder, headers, later = {}, 0, 0
     for path in files:
         lines = code_lines(path)
         if path.suffix == ".h":
             headers += lines
         else:
             by_folder[str(path.parent)] = by_folder.get(str(path.parent), 0) + lines
-            storage += lines if str(path) in STORAGE | NETWORK else 0
+            later += lines if str(path) in STORAGE | NETWORK | GATES else 0
     total = sum(by_folder.values())
     longest = sorted((f for p in files if p.suffix == ".c" for f in functions(p)), reverse=True)
     sizes = sorted(n for n, _, _ in longest)
-    flags = ["-std=gnu17", "-O2", "-ffreestanding", "-mno-red-zone", "-mgeneral-regs-only", "-fno-stack-protector",
-             "-fno-omit-frame-pointer", "-fpie", "-fvisibility=hidden"]
+    flags = ["-std=gnu17", "-O2", "-ffreestanding", "-mno-red-zone", "-mgeneral-regs-only",
+             "-fno-stack-protector", "-fno-omit-frame-pointer", "-fpie", "-fvisibility=hidden"]
     stack, path = deepest(*call_graph([p for p in files if p.suffix == ".c"], build, flags))
-    report = {"lines": by_folder, "lines_total": total, "storage": storage, "headers": headers,
+    report = {"lines": by_folder, "lines_total": total, "later": later, "headers": headers,
               "functions": len(sizes), "median": sizes[len(sizes) // 2],
-              "vmm": vmm_lines(), "p90": sizes[len(sizes) * 9 // 10], "longest": longest[:8], "stack": stack, "stack_path": path}
+              "vmm": vmm_lines(), "p90": sizes[len(sizes) * 9 // 10], "longest": longest[:8],
+              "stack": stack, "stack_path": path}
+    costs = kernelcalls.measure(build)
+    report["kernel_calls"] = [cost._asdict() for cost in costs]
     if as_json:
         print(json.dumps(report, indent=1))
     else:
         for folder, lines in by_folder.items():
             print(f"{lines:6} lines of code in {folder}")
-        print(f"{total:6} in all (limit {ALL_MAX}), {total - storage} without storage and network (limit {LINES_MAX}); "
-              f"and {headers} in headers")
-        print(f"functions: {len(sizes)}, median {report['median']} lines, 90 % within {report['p90']}; the longest:")
+        print(f"{total:6} in all (limit {ALL_MAX}), {total - later} without storage, network and "
+              f"gates (limit {LINES_MAX}); and {headers} in headers")
+        print(f"functions: {len(sizes)}, median {report['median']} lines, 90 % within "
+              f"{report['p90']}; the longest:")
         for n, name, where in longest[:8]:
             print(f"{n:6} {name} ({where})")
         print(f"{report['vmm']:6} in libos/vmm (limit {VMM_MAX})")
         print(f"deepest stack: {stack} bytes (limit {STACK_MAX}): {' > '.join(path)}")
+        print("kernel calls per POSIX call:")
+        for c in costs:
+            calls = ", ".join(f"{n} {name}" for name, n in c.kernel.most_common())
+            print(f"{c.kernel.total() / c.posix:6.2f} {c.what}: {c.posix} POSIX calls and "
+                  f"{c.faults} page faults; {calls}")
     disks = [path for path in VMM_DISKS if code_lines(Path(path)) > DISK_MAX]
-    return (total - storage > LINES_MAX or total > ALL_MAX or stack > STACK_MAX or report["vmm"] > VMM_MAX or
-            bool(disks))
+    return (total - later > LINES_MAX or total > ALL_MAX or stack > STACK_MAX or
+            report["vmm"] > VMM_MAX or bool(disks))
 
 
 if __name__ == "__main__":
