@@ -36,7 +36,7 @@
 
 enum exo_type {
 	EXO_T_NONE, EXO_T_FRAMES, EXO_T_DOMAIN, EXO_T_CONTEXT, EXO_T_EVENT,
-	EXO_T_SLICE, EXO_T_DEVICE, EXO_T_MACHINE, EXO_T_EXTENT, EXO_T_RING, EXO_T_FLOW,
+	EXO_T_SLICE, EXO_T_DEVICE, EXO_T_MACHINE, EXO_T_EXTENT, EXO_T_RING, EXO_T_FLOW, EXO_T_GATE,
 	EXO_T_COUNT
 };
 
@@ -57,6 +57,8 @@ enum exo_type {
 #define EXO_R_YIELD	0x04u	/* name it in yield, bind it to a slice */
 /* event */
 #define EXO_R_SIGNAL	0x02u
+/* gate */
+#define EXO_R_CALL	0x02u
 /* slice */
 #define EXO_R_BIND	0x02u	/* bind contexts */
 #define EXO_R_LENGTH	0x04u	/* change lengths */
@@ -202,8 +204,11 @@ struct exo_control {
 	uint64_t forced;	/* 0x88 how often it was saved by force at a slice's end */
 	uint32_t cpu;		/* 0x90 the CPU it runs or last ran on */
 	uint32_t number;	/* 0x94 its number, as in traces */
+	/* written by the libOS: where who calls a gate of this context enters it */
+	uint64_t gate_entry;	/* 0x98 RIP; 0 = it cannot be entered */
+	uint64_t gate_stack;	/* 0xa0 RSP */
 };
-_Static_assert(sizeof(struct exo_control) == 0x98, "control page");
+_Static_assert(sizeof(struct exo_control) == 0xa8, "control page");
 
 /* Event bits 0-15 are the kernel's, 16-63 belong to event capabilities. */
 #define EXO_EV_TIMER		(1ul << 0)	/* timer_set's time has come */
@@ -284,6 +289,7 @@ struct exo_predicate {
 	struct exo_term term[EXO_WAIT_PRODUCTS][EXO_WAIT_TERMS];
 };
 #define EXO_WAIT_UNMASK	1u	/* wait's flags: clear the event mask first, atomically */
+#define EXO_WAIT_OPEN	2u	/* gates may enter the context, instead of the wait's end, until it runs */
 #define EXO_FOREVER	(~0ul)
 
 /* ---- rings and block storage (docs/storage.md) --------------------------- */

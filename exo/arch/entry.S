@@ -46,6 +46,7 @@
 #define CPU_PAIR	0x30
 #define CPU_RESCHED	0x38
 #define RESUME		21		/* EXO_CALL_RESUME */
+#define GATE_CALL	40		/* EXO_CALL_GATE_CALL */
 
 .macro PUSH_VOLATILE
 	push %rdi
@@ -132,6 +133,9 @@ syscall_stub:
 	mov %rcx, R_RSP(%rsp)
 	cmp $RESUME, %rax
 	je syscall_resume
+	cmp $GATE_CALL, %rax
+	je syscall_gate
+syscall_call:
 	mov %rax, %rdi
 	lea R_R11(%rsp), %rsi
 	call *stub_call_enter(%rip)
@@ -161,6 +165,16 @@ syscall_redirected:
 	call *stub_call_redirect(%rip)
 	mov R_RAX(%rsp), %rax
 	jmp syscall_out
+
+	/* The caller may leave the CPU in the middle of the call. */
+syscall_gate:
+	mov %r15, R_R15(%rsp)
+	mov %r14, R_R14(%rsp)
+	mov %r13, R_R13(%rsp)
+	mov %r12, R_R12(%rsp)
+	mov %rbp, R_RBP(%rsp)
+	mov %rbx, R_RBX(%rsp)
+	jmp syscall_call
 
 	/* On success the frame holds the state to load; RBX and the like are still the user's. */
 syscall_resume:

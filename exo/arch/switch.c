@@ -8,6 +8,7 @@
 #define RFLAGS_USER	0x240dd5ul	/* CF PF AF ZF SF TF DF OF AC ID: what user code may set */
 #define RFLAGS_FORCED	0x202ul		/* IF: interrupts are the kernel's */
 #define MXCSR_INIT	0x1f80u
+#define BASES		4u		/* words of struct exo_regs from fs_base: bases and selectors */
 
 uint32_t xsave_size;
 static uint8_t xsave_initial[4096] __attribute__((aligned(64)));
@@ -44,6 +45,12 @@ void switch_init_cpu(void)
 	wrmsr(0xc0000083, (uint64_t)compat_stub);		/* CSTAR */
 	wrmsr(0xc0000084, 0x00054700ul);	/* FMASK: TF IF DF NT RF AC */
 	wrmsr(0xc0000080, rdmsr(0xc0000080) | 1);		/* EFER.SCE */
+}
+
+/* Once each. */
+static inline void words_copy(void *to, const void *from, size_t n)
+{
+	__asm__ volatile("rep movsq" : "+c"(n), "+D"(to), "+S"(from) : : "memory");
 }
 
 static void xsave(void *area)
@@ -98,10 +105,25 @@ static void bases_load(const struct exo_regs *r)
 	wrmsr(MSR_KGS_BASE, r->kgs_base);
 }
 
+static bool bases_ok(const struct exo_regs *r)
+{
+	return user_canonical(r->fs_base) && user_canonical(r->gs_base) && user_canonical(r->kgs_base);
+}
+
+/* All but the general registers and the root. */
+static void state_load(struct context *x, const struct exo_regs *r)
+{
+	arch_tls_load(x->tls);
+	ports_load(cpu_arch(this_cpu()), domain_at(x->domain));
+	bases_load(r);
+	if (!xrstor((uint8_t *)context_regs(x) + EXO_SAVE_XSTATE))
+		xrstor(xsave_initial);
+}
+
 void arch_context_save(struct context *x)
 {
 	struct exo_regs *s = context_regs(x), *r = arch_current_regs();
-	__builtin_memcpy(s, r, TRAP_FRAME);
+	words_copy(s, r, TRAP_FRAME / 8);
 	bases_save(s);
 	s->in_user = x->in_user;
 	xsave((uint8_t *)s + EXO_SAVE_XSTATE);
@@ -134,18 +156,31 @@ bool arch_context_load(struct context *x)
 {
 	struct exo_regs *s = context_regs(x), *r = arch_current_regs();
 	struct exo_regs copy;
-	__builtin_memcpy(&copy, s, sizeof copy);
-	if (!arch_frame_sanitize(&copy) || !user_canonical(copy.fs_base) || !user_canonical(copy.gs_base) ||
-	    !user_canonical(copy.kgs_base))
+	words_copy(&copy, s, sizeof copy / 8);
+	if (!arch_frame_sanitize(&copy) || !bases_ok(&copy) || !arch_root_load(x))
 		return false;
-	if (!arch_root_load(x))
+	words_copy(r, &copy, TRAP_FRAME / 8);
+	state_load(x, &copy);
+	return true;
+}
+
+bool arch_hand_over(struct context *x, uint64_t rip, uint64_t rsp)
+{
+	struct exo_regs *s = context_regs(x), *r = arch_current_regs();
+	struct exo_regs copy;
+	words_copy(&copy.fs_base, &s->fs_base, BASES);
+	if (!bases_ok(&copy) || !arch_root_load(x))
 		return false;
-	__builtin_memcpy(r, &copy, TRAP_FRAME);
-	arch_tls_load(x->tls);
-	ports_load(cpu_arch(this_cpu()), domain_at(x->domain));
-	bases_load(&copy);
-	if (!xrstor((uint8_t *)s + EXO_SAVE_XSTATE))
-		xrstor(xsave_initial);
+	r->rax = EXO_OK;
+	r->rcx = r->rip;
+	r->r11 = r->rflags;
+	r->cs = EXO_CS64_SEL;
+	r->ss = EXO_SS_SEL;
+	arch_context_save(this_cpu()->current);
+	r->rip = rip;
+	r->rflags = RFLAGS_FORCED;
+	r->rsp = rsp;
+	state_load(x, &copy);
 	return true;
 }
 

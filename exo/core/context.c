@@ -150,15 +150,20 @@ bool context_signal(struct context *x, uint64_t bits)
 	return !was;
 }
 
+uint64_t context_parent(uint64_t name, unsigned at, struct context **x, struct slot **parent)
+{
+	uint64_t status = cap_context(name, EXO_R_CONTROL, at, x);
+	if (status)
+		return status;
+	*parent = slot_at((*x)->cap);
+	return name ? cap_find(current_domain(), name, EXO_T_CONTEXT, EXO_R_CONTROL, at, parent) : EXO_OK;
+}
+
 uint64_t call_event_create(struct call *c)
 {
 	struct context *x;
-	uint64_t status = cap_context(c->rsi, EXO_R_CONTROL, 2, &x);
-	if (status)
-		return status;
-	struct slot *parent = slot_at(x->cap);	/* so that it goes with the context */
-	if (c->rsi)
-		status = cap_find(current_domain(), c->rsi, EXO_T_CONTEXT, EXO_R_CONTROL, 2, &parent);
+	struct slot *parent;
+	uint64_t status = context_parent(c->rsi, 2, &x, &parent);
 	if (status)
 		return status;
 	uint64_t mask = c->rdx;

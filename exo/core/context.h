@@ -106,6 +106,7 @@ struct context {
 	uint8_t held;			/* stopped with its domain: goes on with it */
 	uint8_t want_start;		/* wants SLICE_START */
 	uint8_t warned;			/* of this slice's end */
+	uint8_t open;			/* gates may enter it, as it has not run since it said so */
 	uint8_t woken;			/* wait's result is to be put into RAX and RDX: */
 	uint64_t wake_status, wake_value;
 	bool fatal;			/* an upcall could not be delivered: to be killed */
@@ -138,6 +139,9 @@ static inline struct domain *current_domain(void) { return domain_at(this_cpu()-
 void sched_pick(void);
 void sched_ready(struct context *x);	/* x may run: queues it, kicks a CPU that waits for it */
 void sched_block(struct context *x, unsigned state);	/* x may not run any more; its CPU reschedules */
+/* x, which is ready or waits and runs nowhere, takes the current context's place, at rip with that
+ * stack; that one becomes ready.  False, and nothing has changed: x cannot be loaded. */
+bool sched_hand_over(struct context *x, uint64_t rip, uint64_t rsp);
 uint64_t sched_running_time(const struct domain *d);	/* since its contexts were switched to */
 void sched_tick(void);			/* the timer interrupt */
 void sched_timer(void);			/* arms this CPU's timer for what comes next */
@@ -153,6 +157,9 @@ bool wait_check(struct context *x);	/* wakes it if its predicate holds */
  * (exo/arch/switch.c).  Load returns false if the state cannot be loaded. */
 void arch_context_save(struct context *x);
 bool arch_context_load(struct context *x);
+/* Saves the current context in the middle of a call that returns OK, and loads x but for the general
+ * registers, which stay.  False, and nothing has changed: x cannot be loaded. */
+bool arch_hand_over(struct context *x, uint64_t rip, uint64_t rsp);
 void arch_context_unload(void);		/* nothing runs: load the kernel's root */
 /* While a context is current, its registers are on the kernel stack: */
 struct exo_regs *arch_current_regs(void);
@@ -183,6 +190,9 @@ void regs_log(const struct exo_regs *r);
 /* Unpins its frames and frees the object.  False: it still runs on another CPU, which was
  * kicked: return AGAIN. */
 bool context_destroy(struct context *x) __attribute__((warn_unused_result));
+/* The context that a capability of the caller's (CONTROL; 0: its own) names, and the capability from
+ * which one that reaches the context is to be derived, so that it goes with it. */
+uint64_t context_parent(uint64_t name, unsigned at, struct context **x, struct slot **parent);
 /* Sets bits for a context and reaches it.  True if none was pending before. */
 bool context_signal(struct context *x, uint64_t bits);
 volatile uint16_t *context_pair(const struct context *x);	/* its {pending, mask} bytes */

@@ -54,6 +54,7 @@ void sched_ready(struct context *x)
 void sched_block(struct context *x, unsigned state)
 {
 	x->state = state;
+	x->open = 0;
 	dequeue(x);
 	if (!x->running)
 		return;
@@ -134,10 +135,10 @@ static struct context *choose(struct cpu *c, bool ended)
 
 /* ---- switching ---------------------------------------------------------------- */
 
-static void switch_out(struct cpu *c, bool forced)
+/* The current context has been saved. */
+static void stand_down(struct cpu *c)
 {
 	struct context *x = c->current;
-	arch_context_save(x);
 	x->running = 0;
 	c->current = NULL;
 	if (x->state == EXO_CS_READY) {
@@ -145,26 +146,34 @@ static void switch_out(struct cpu *c, bool forced)
 		if (x->home != c->number)	/* it moved while it ran */
 			notify(cpu_at(x->home), x);
 	}
+}
+
+static void switch_out(struct cpu *c, bool forced)
+{
+	struct context *x = c->current;
+	arch_context_save(x);
+	stand_down(c);
 	if (forced)
 		context_control(x)->forced++;
 }
 
-static bool switch_in(struct cpu *c, struct context *x)
+/* x becomes the current context. */
+static void step_up(struct cpu *c, struct context *x)
 {
-	struct exo_control *ctl = context_control(x);
 	dequeue(x);
 	x->running = 1;
 	x->cpu = c->number;
 	x->warned = 0;
+	x->open = 0;
 	c->current = x;
-	c->control = ctl;
+	c->control = context_control(x);
 	c->pair = context_pair(x);
-	if (!arch_context_load(x)) {
-		context_kill(x, EXO_DEAD_STATE, 0, 0, 0);
-		x->running = 0;
-		c->current = NULL;
-		return false;
-	}
+}
+
+/* It has been loaded: told so. */
+static void switched_in(struct cpu *c, struct context *x)
+{
+	struct exo_control *ctl = c->control;
 	ctl->cpu = c->number;
 	ctl->switches++;
 	ctl->slice_start = c->slot_start;
@@ -174,6 +183,38 @@ static bool switch_in(struct cpu *c, struct context *x)
 	trace(EXO_TR_SWITCH, 1, x->id, x->domain);
 	if (x->want_start)
 		context_signal(x, EXO_EV_SLICE_START);
+}
+
+static bool switch_in(struct cpu *c, struct context *x)
+{
+	step_up(c, x);
+	if (!arch_context_load(x)) {
+		context_kill(x, EXO_DEAD_STATE, 0, 0, 0);
+		x->running = 0;
+		c->current = NULL;
+		return false;
+	}
+	switched_in(c, x);
+	return true;
+}
+
+bool sched_hand_over(struct context *x, uint64_t rip, uint64_t rsp)
+{
+	struct cpu *c = this_cpu();
+	struct context *from = c->current;
+	if (!arch_hand_over(x, rip, rsp))
+		return false;
+	account(c, arch_now());
+	if (x->state == EXO_CS_WAITING)
+		wait_wake(x, EXO_OK, 0);
+	x->woken = 0;
+	from->open = from->state == EXO_CS_READY;	/* else it is being stopped */
+	stand_down(c);
+	step_up(c, x);
+	switched_in(c, x);
+	c->donee = x;
+	if (x->warn)
+		sched_timer();
 	return true;
 }
 

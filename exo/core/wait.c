@@ -116,7 +116,7 @@ uint64_t call_wait(struct call *c)
 	struct exo_predicate *p = &x->pred;
 	volatile uint8_t *pair = (volatile uint8_t *)context_pair(x);
 	uint64_t status = EXO_OK;
-	if (c->rdx & ~(uint64_t)EXO_WAIT_UNMASK)
+	if (c->rdx & ~(uint64_t)(EXO_WAIT_UNMASK | EXO_WAIT_OPEN))
 		return FAIL(ARG, 3);
 	p->products = 0;
 	if (c->rdi)
@@ -138,6 +138,7 @@ uint64_t call_wait(struct call *c)
 		return EXO_TIMEOUT;
 	pins(p, frame_pin);
 	sched_block(x, EXO_CS_WAITING);
+	x->open = (c->rdx & EXO_WAIT_OPEN) != 0;
 	if (c->rsi != EXO_FOREVER)
 		timer_queue(x, TIMER_WAIT, c->rsi);
 	return EXO_OK;

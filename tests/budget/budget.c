@@ -14,6 +14,9 @@ VIRTUE_NOTE("bare");
 
 /* paths.S: each returns the instructions between its two RDTSCs, those two and their moves excluded */
 uint64_t path_null(void), path_exception(void), path_resume(void), path_nothing(void);
+uint64_t path_gate(uint64_t gate, uint64_t *stack);
+extern char path_gate_entry[], path_gate_back[], path_gate_serve[];
+extern uint64_t path_gate_cap;
 uint64_t path_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e);
 extern char path_syscall_code[], path_syscall_end[], path_entry_exception[], path_entry_syscall[];
 
@@ -137,6 +140,53 @@ static void upcalls(void)
 	count("syscall_to_upcall", redirect);
 }
 
+/* ---- gates ------------------------------------------------------------------------------ */
+
+uint64_t path_gate_cap;		/* of the way back */
+
+/* A root of its own, with the same lower tables. */
+static uint64_t root_copy(void)
+{
+	uint64_t pfn = frame_take(), item = pfn << 8 | EXO_KIND_PT4;
+	exo_frame_copy(0, pfn << 12, 0, start->root << 12, EXO_PAGE_SIZE, 0);
+	return exo_frame_retype(0, &item, 1).status ? 0 : pfn;
+}
+
+/* Another context that waits to be entered; 0, or what went wrong. */
+static uint64_t gate_make(uint64_t *gate)
+{
+	uint64_t control = frame_alloc_zero(), save = frame_alloc_zero();
+	struct exo_control *c = physmap_page(control);
+	struct exo_result x = exo_context_create(0, frame_take(), control, save, 0, EXO_SLOT_ANY), g;
+	c->gate_entry = (uint64_t)path_gate_entry;
+	c->mask = 1;
+	g = exo_gate_create(EXO_SLOT_ANY, x.value, 1);
+	*gate = g.value;
+	return x.status | g.status | exo_context_ctl(x.value, EXO_CTX_ROOTS, root_copy(), 0, 0).status |
+		exo_context_ctl(x.value, EXO_CTX_ROUTE, start->image_lo, start->image_hi, 0).status |
+		exo_context_ctl(x.value, EXO_CTX_START, (uint64_t)path_gate_serve, 0, 0).status |
+		exo_yield(x.value).status;
+}
+
+static void gates(void)
+{
+	struct exo_control *c = upcall_first->control;
+	uint64_t gate, best = ~0ul;
+	upcall_mask(upcall_first);
+	path_gate_cap = exo_gate_create(EXO_SLOT_ANY, 0, 2).value;
+	c->gate_entry = (uint64_t)path_gate_back;
+	if (gate_make(&gate)) {
+		report_case("gates", "no second context");
+		return;
+	}
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		uint64_t n = path_gate(gate, &c->gate_stack);
+		best = n < best ? n : best;
+	}
+	upcall_unmask(upcall_first);
+	count("gate_call", best);
+}
+
 int main(struct exo_start *s)
 {
 	start = s;
@@ -151,6 +201,7 @@ int main(struct exo_start *s)
 		entries();
 		table();
 		calls();
+		gates();
 	}
 	report_end();
 }

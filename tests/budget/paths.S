@@ -1,6 +1,8 @@
 /* The measured paths: RDTSC, a move, the operation, RDTSC.  Under -icount the difference is the
  * operation's instructions and 2 (the move and the second RDTSC), which are taken off.
  */
+#define GATE_CALL	40		/* EXO_CALL_GATE_CALL */
+
 	.text
 	.globl path_nothing, path_null, path_exception, path_resume, path_call
 	.globl path_entry_exception, path_entry_syscall, path_syscall_code, path_syscall_end
@@ -101,5 +103,34 @@ path_call:
 	pop %rbp
 	pop %rbx
 	ret
+
+/* path_gate(gate, &gate_stack): to path_gate_entry, whose context calls path_gate_cap's way back.  No
+ * register is touched but by the count. */
+	.globl path_gate, path_gate_entry, path_gate_back, path_gate_serve
+path_gate:
+	mov %rsp, (%rsi)
+	rdtsc
+	mov %eax, %esi
+	mov $GATE_CALL, %eax
+	syscall
+	mov $-1, %eax			/* refused, or nobody came back */
+	ret
+path_gate_back:
+	mov %r8d, %eax
+	ret
+path_gate_entry:
+	END
+	dec %eax
+	mov %eax, %r8d
+	mov path_gate_cap(%rip), %rdi
+	mov $GATE_CALL, %eax
+	syscall
+path_gate_serve:			/* wait(nothing, for ever, open) */
+	xor %edi, %edi
+	mov $-1, %rsi
+	mov $2, %edx
+	mov $23, %eax
+	syscall
+	jmp path_gate_serve
 
 	.section .note.GNU-stack, "", @progbits

@@ -136,7 +136,7 @@ static void check_object(const struct slot *s)
 		AUDIT(s->parent || slot_at(domain_at(s->aux)->cap) == s || slot_at(domain_at(s->aux)->cap)->next ==
 			slot_name(s), "first capability of domain %x", s->aux);
 	}
-	if (s->type == EXO_T_CONTEXT || s->type == EXO_T_EVENT)
+	if (s->type == EXO_T_CONTEXT || s->type == EXO_T_EVENT || s->type == EXO_T_GATE)
 		AUDIT(frame_table[s->aux].type == EXO_F_OBJECT && context_at(s->aux)->id == s->aux,
 			"capability to no context");
 	if (s->type == EXO_T_RING)
@@ -144,8 +144,8 @@ static void check_object(const struct slot *s)
 			"capability to no ring");
 	if (s->type == EXO_T_FLOW)
 		check_flow(s);
-	if (s->type == EXO_T_EVENT)
-		AUDIT(s->parent, "an event derives from its context");
+	if (s->type == EXO_T_EVENT || s->type == EXO_T_GATE)
+		AUDIT(s->parent, "an event or gate derives from its context");
 }
 
 static void check_slot(const struct slot *s)
@@ -159,7 +159,8 @@ static void check_slot(const struct slot *s)
 	check_object(s);
 	if (!parent)
 		return;
-	AUDIT(parent->type == s->type || (parent->type == EXO_T_CONTEXT && s->type == EXO_T_EVENT),
+	AUDIT(parent->type == s->type || (parent->type == EXO_T_CONTEXT &&
+		(s->type == EXO_T_EVENT || s->type == EXO_T_GATE)),
 		"a capability changed its type");
 	AUDIT(s->prev ? slot_at(s->prev)->next == slot_name(s) : parent->child == slot_name(s),
 		"slot %x is linked wrongly", slot_name(s));
@@ -224,6 +225,7 @@ static void check_contexts(struct domain *d)
 		AUDIT(slot_at(x->cap)->type == EXO_T_CONTEXT && slot_at(x->cap)->aux == x->id,
 			"context %x's first capability", x->id);
 		AUDIT(!x->running || cpu_at(x->cpu)->current == x, "context %x runs nowhere", x->id);
+		AUDIT(!x->open || (!x->running && x->state != EXO_CS_STOPPED), "context %x is open", x->id);
 	}
 	AUDIT(n == d->contexts, "domain %x has %u contexts, counted %u", d->id, n, d->contexts);
 	if (d->page)

@@ -174,7 +174,7 @@ static uint64_t argument(enum kind kind)
 		[K_CAP_CONTEXT] = EXO_T_CONTEXT, [K_CAP_EVENT] = EXO_T_EVENT, [K_CAP_SLICE] = EXO_T_SLICE,
 		[K_CAP_DEVICE] = EXO_T_DEVICE, [K_CAP_MACHINE] = EXO_T_MACHINE,
 		[K_CAP_EXTENT] = EXO_T_EXTENT, [K_CAP_RING] = EXO_T_RING,
-		[K_CAP_FLOW] = EXO_T_FLOW };
+		[K_CAP_FLOW] = EXO_T_FLOW, [K_CAP_GATE] = EXO_T_GATE };
 
 	switch (kind) {
 	case K_NONE:
@@ -290,9 +290,20 @@ static struct result must(struct result r, const char *what)
 	return r;
 }
 
+static void init_runs(void)
+{
+	for (unsigned cpu = 0; cpu < MODEL_CPUS; cpu++) {
+		model_step(cpu);
+		CHECK(model_run(cpu, model_init()), "init does not get CPU %u", cpu);
+	}
+	model_on(0);
+}
+
 static void finish(unsigned number, uint64_t a, uint64_t b)
 {
 	for (unsigned i = 0; i < 100000; i++) {
+		if (!this_cpu()->current || this_cpu()->current->domain != domain_init_id)	/* its slice ended */
+			init_runs();
 		uint64_t status = call(number, a, b, 0, 0, 0, 0).status;
 
 		if (status != EXO_AGAIN) {
@@ -305,15 +316,6 @@ static void finish(unsigned number, uint64_t a, uint64_t b)
 		model_timer(0);
 	}
 	CHECK(false, "%s does not end", grammar[number].name);
-}
-
-static void init_runs(void)
-{
-	for (unsigned cpu = 0; cpu < MODEL_CPUS; cpu++) {
-		model_step(cpu);
-		CHECK(model_run(cpu, model_init()), "init does not get CPU %u", cpu);
-	}
-	model_on(0);
 }
 
 /* Page tables to start from: a path down to two tables of level 1. */
@@ -350,7 +352,8 @@ static void make(struct hostile *h, unsigned number)
 		uint32_t x = object - 3 * (i + 1);
 
 		r = must(call(EXO_CALL_CONTEXT_CREATE, h->cap, x, x + 1, x + 2, i, 0), "context");
-		((uint8_t *)pfn_to_virt(x + 1))[offsetof(struct exo_control, mask)] = 1;
+		((struct exo_control *)pfn_to_virt(x + 1))->mask = 1;
+		((struct exo_control *)pfn_to_virt(x + 1))->gate_entry = 0x1000;
 		must(call(EXO_CALL_CONTEXT_CTL, r.value, EXO_CTX_ROOTS, pfn, 0, 0, 0), "roots");
 		must(call(EXO_CALL_CAP_COPY, h->cap, 10 + i, r.value, 7, 0, 0), "context capability");
 	}
@@ -515,7 +518,7 @@ static void hostile_call(void)
 {
 	static const uint8_t often[] = { EXO_CALL_PT_WRITE, EXO_CALL_FRAME_RETYPE, EXO_CALL_PT_WRITE,
 		EXO_CALL_CAP_COPY, EXO_CALL_FRAME_LEND, EXO_CALL_CAP_DELETE, EXO_CALL_FRAME_GIVE,
-		EXO_CALL_RING_SUBMIT, EXO_CALL_FLOW_DERIVE, EXO_CALL_FLOW_BIND };
+		EXO_CALL_RING_SUBMIT, EXO_CALL_FLOW_DERIVE, EXO_CALL_FLOW_BIND, EXO_CALL_GATE_CALL, EXO_CALL_WAIT };
 	unsigned number = chance(2) ? often[chance(sizeof often)] : chance(EXO_CALL_COUNT);
 	uint64_t a[6];
 	struct result r;
@@ -533,6 +536,11 @@ static void hostile_call(void)
 		arch_current_regs()->rsp = WINDOW;
 		*(struct exo_resume *)window() = (struct exo_resume){ .cs = chance(3) ? EXO_CS64 : any(),
 			.ss = EXO_SS, .rflags = 0x202, .rip = any() };
+	}
+	if (number == EXO_CALL_WAIT && chance(2)) {	/* for gates */
+		a[0] = 0;
+		a[1] = model_time + chance(1000000);
+		a[2] = EXO_WAIT_OPEN;
 	}
 	if (number == EXO_CALL_RING_SUBMIT)
 		fill_ring(a[0]);

@@ -557,6 +557,21 @@ bool arch_context_load(struct context *x)
 	return true;
 }
 
+bool arch_hand_over(struct context *x, uint64_t rip, uint64_t rsp)
+{
+	struct exo_regs *r = &cpus[here].regs, *s = context_regs(x);
+
+	if (!arch_root_load(x))
+		return false;
+	r->rax = EXO_OK;
+	arch_context_save(this_cpu()->current);
+	r->rip = rip;
+	r->rsp = rsp;
+	r->rflags = 0x202;
+	memcpy(&r->fs_base, &s->fs_base, 3 * sizeof r->fs_base);
+	return true;
+}
+
 void arch_context_unload(void)
 {
 	flush_all(&cpus[here]);

@@ -373,7 +373,7 @@ TEST(wait_evaluates)
 	IS(WAIT_ON(0, 0), ARG, 1);
 	predicate(pfn, EXO_EQ, 1)->terms[0] = 5;
 	IS(WAIT_ON(0, 0), ARG, 1);
-	IS(WAIT_ON(0, 2), ARG, 3);
+	IS(WAIT_ON(0, 4), ARG, 3);
 	IS(CALL3(WAIT, 0x1000, 0, 0), FAULT, 1);
 	p = at_user(WINDOW + WINDOW_SIZE - 48);
 	p->products = p->terms[0] = 1;

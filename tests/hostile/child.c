@@ -153,6 +153,7 @@ bool second_make(struct second *s, unsigned cpu, void (*fn)(void *), void *arg, 
 	uint64_t va = SECOND_VA(n), top = va + 2 * EXO_PAGE_SIZE + SECOND_STACK;
 	s->object = frame_take();
 	s->control = page_at(va, PTE_RW);
+	s->page = (struct exo_control *)va;
 	s->save = page_at(va + EXO_PAGE_SIZE, PTE_RW);
 	for (uint64_t p = va + 2 * EXO_PAGE_SIZE; p < top; p += EXO_PAGE_SIZE)
 		if (!page_at(p, PTE_RW))
@@ -183,7 +184,7 @@ void nap(uint64_t ns) { time_sleep_until(time_now() + ns); }
 /* ---- the beginning ------------------------------------------------------------------------------- */
 
 static const struct row *const tables[] = { cap_rows, memory_rows, pointer_rows, instruction_rows,
-	state_rows, quota_rows, time_rows, race_rows, disk_rows, net_rows, fuzz_rows };
+	state_rows, quota_rows, time_rows, race_rows, disk_rows, net_rows, gate_rows, fuzz_rows };
 
 uint64_t child_main(struct exo_start *s)
 {

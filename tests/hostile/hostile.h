@@ -29,7 +29,7 @@ struct row {
 };
 /* Tables of rows, each ended by one without a name. */
 extern const struct row cap_rows[], memory_rows[], pointer_rows[], instruction_rows[], state_rows[],
-	quota_rows[], time_rows[], race_rows[], disk_rows[], net_rows[], fuzz_rows[];
+	quota_rows[], time_rows[], race_rows[], disk_rows[], net_rows[], gate_rows[], fuzz_rows[];
 
 /* What the tester tells a child, in its argument block. */
 #define SECRETS	4
@@ -87,7 +87,7 @@ uint64_t entry_set(uint64_t entry, uint64_t value, uint64_t cap);
 uint64_t retype_one(uint64_t pfn, uint64_t kind);
 
 /* Another context of this domain, on that CPU, with a stack of its own; it starts at fn(arg). */
-struct second { uint64_t cap, save, object, control; };
+struct second { uint64_t cap, save, object, control; struct exo_control *page; };
 #define SECONDS	8
 bool second_make(struct second *s, unsigned cpu, void (*fn)(void *), void *arg, unsigned n);
 uint64_t second_start(struct second *s);

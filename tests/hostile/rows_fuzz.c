@@ -124,7 +124,7 @@ static uint64_t pick(enum kind kind)
 	case K_ANY:
 		return chance(3) ? pick_pfn() : chance(3) ? pick_cap() : any();
 	case K_CAP_ANY: case K_CAP_FRAMES: case K_CAP_DOMAIN: case K_CAP_CONTEXT: case K_CAP_EVENT:
-	case K_CAP_SLICE: case K_CAP_DEVICE: case K_CAP_MACHINE: case K_CAP_EXTENT: case K_CAP_RING: case K_CAP_FLOW:
+	case K_CAP_SLICE: case K_CAP_DEVICE: case K_CAP_MACHINE: case K_CAP_EXTENT: case K_CAP_RING: case K_CAP_FLOW: case K_CAP_GATE:
 		return chance(4) ? 0 : pick_cap();
 	default:
 		return pick_buffer(kind);

@@ -559,7 +559,7 @@ static void start_neighbour(void)
 
 static const struct row *const tables[] = { cap_rows, memory_rows, pointer_rows, instruction_rows,
 	state_rows, quota_rows, time_rows, race_rows,
-	disk_rows, net_rows };
+	disk_rows, net_rows, gate_rows };
 
 int main(struct exo_start *s)
 {

@@ -1,0 +1,203 @@
+/* Gates: who may enter whom, when, and what goes with it. */
+#include <string.h>
+#include "tests/host/test.h"
+
+#define BADGE	0x123456789abcdef0ul
+
+static struct context *me(void) { return this_cpu()->current; }
+static struct exo_regs *regs(void) { return arch_current_regs(); }
+
+/* A context of its own domain that waits, open, on the CPU where the test runs; and a gate to it in
+ * the test's table. */
+struct server {
+	struct actor a;
+	struct context *x;
+	uint64_t gate;
+};
+
+static void sleep_open(struct context *x, uint64_t deadline, uint64_t flags)
+{
+	CHECK(me() == x, "it runs");
+	call(EXO_CALL_WAIT, 0, deadline, flags, 0, 0, 0);
+	CHECK(me() != x, "it sleeps");
+}
+
+static struct server server_make(void)
+{
+	struct server s = { .a = actor_make(60) };
+	struct context *own = me();
+	uint64_t cap;
+
+	s.x = context_at(s.a.d->context_head);
+	cap = s.x->cap % 128;
+	context_control(s.x)->gate_entry = 0x4000;
+	context_control(s.x)->gate_stack = 0x5000;
+	context_control(s.x)->mask = 1;
+	s.gate = CALL3(GATE_CREATE, 0, cap, BADGE).value;
+	OK(CALL3(CONTEXT_CTL, cap, EXO_CTX_HOME, this_cpu()->number));
+	OK(CALL4(CONTEXT_CTL, cap, EXO_CTX_START, 0x1000, 0));
+	OK(CALL1(YIELD, cap));
+	regs()->fs_base = 0xf5;
+	sleep_open(s.x, EXO_FOREVER, EXO_WAIT_OPEN);
+	CHECK(me() == own, "back");
+	return s;
+}
+
+TEST(gates_enter)
+{
+	struct server s = server_make();
+	struct context *own = me();
+
+	regs()->rbx = 0xb;
+	regs()->rip = 0x777;
+	regs()->rsp = 0x888;
+	regs()->fs_base = 0xf0;
+	OK(CALL1(GATE_CALL, s.gate));
+	CHECK(me() == s.x && s.x->state == EXO_CS_READY && !s.x->open, "the server runs");
+	CHECK(regs()->rip == 0x4000 && regs()->rsp == 0x5000 && regs()->rflags == 0x202, "at its entry");
+	CHECK(regs()->rbx == 0xb, "with the caller's registers");
+	CHECK(regs()->fs_base == 0xf5, "and its own bases");
+	CHECK(own->state == EXO_CS_READY && own->open && own->queued && !own->running, "the caller is ready");
+	CHECK(context_regs(own)->rip == 0x777 && context_regs(own)->rsp == 0x888 && !context_regs(own)->rax &&
+		context_regs(own)->fs_base == 0xf0, "to go on behind the call");
+	OK(CALL1(YIELD, 0));
+	CHECK(me() == own && !own->open && regs()->rip == 0x777, "as it does");
+	IS(CALL1(GATE_CALL, s.gate), BUSY, 1);
+}
+
+TEST(gates_tell_the_badge)
+{
+	struct server s = server_make();
+	struct call c = { .rdi = s.gate };
+
+	kernel_lock();
+	CHECK(!call_dispatch(EXO_CALL_GATE_CALL, &c) && c.rdi == BADGE, "in RDI");
+	kernel_unlock();
+}
+
+/* There and back, a gate each way; nobody but who holds one may come back. */
+TEST(gates_lead_back)
+{
+	struct server s = server_make();
+	struct context *own = me();
+	uint64_t back = CALL3(GATE_CREATE, 0, 0, 1).value, name = 40;
+
+	context_control(own)->gate_entry = 0x6000;
+	OK(CALL6(CAP_COPY, s.a.cap, name, back, EXO_R_CALL, 0, 0));
+	OK(CALL1(GATE_CALL, s.gate));
+	IS(CALL1(GATE_CALL, 41), CAP, 1);
+	regs()->rbx = 0xc;
+	OK(CALL1(GATE_CALL, name));
+	CHECK(me() == own && regs()->rip == 0x6000 && regs()->rbx == 0xc, "entered, not resumed");
+	CHECK(s.x->open, "and so on");
+	for (unsigned i = 0; i < 100; i++) {
+		OK(CALL1(GATE_CALL, s.gate));
+		OK(CALL1(GATE_CALL, name));
+	}
+	CHECK(me() == own, "without end");
+	OK(CALL2(CAP_REVOKE, 0, back));
+	OK(CALL1(GATE_CALL, s.gate));
+	IS(CALL1(GATE_CALL, name), CAP, 1);
+}
+
+/* What was waited for is forgotten with the wait: frames, deadline, result. */
+TEST(gates_end_waits)
+{
+	struct server s = server_make();
+	uint32_t pfn = actor_frame(&s.a);
+	struct exo_predicate *p = (void *)model_window[this_cpu()->number];
+	uint64_t wake = CALL3(EVENT_CREATE, 0, s.x->cap % 128, 0x10000).value;
+
+	OK(CALL1(GATE_CALL, s.gate));
+	*p = (struct exo_predicate){ .products = 1, .terms = { 1 } };
+	p->term[0][0] = (struct exo_term){ .addr = (uint64_t)pfn << 12, .op = EXO_NE };
+	call(EXO_CALL_WAIT, WINDOW, model_time + 1000000, EXO_WAIT_OPEN, 0, 0, 0);
+	CHECK(frame_table[pfn].pins == 1 && s.x->state == EXO_CS_WAITING, "it waits");
+	OK(CALL1(GATE_CALL, s.gate));
+	CHECK(me() == s.x && !frame_table[pfn].pins && !s.x->timers[TIMER_WAIT].when, "no more");
+	/* Woken, and not run since: still open; the wait's result is lost. */
+	context_control(s.x)->mask = 0;
+	context_control(s.x)->entry[EXO_UP_EVENT] = 0;
+	sleep_open(s.x, EXO_FOREVER, EXO_WAIT_OPEN);
+	OK(CALL2(EVENT_SIGNAL, wake, 0x10000));
+	CHECK(s.x->state == EXO_CS_READY && s.x->woken && s.x->open, "woken");
+	OK(CALL1(GATE_CALL, s.gate));
+	CHECK(me() == s.x && !s.x->woken && regs()->rip == 0x4000, "entered");
+}
+
+TEST(gates_are_refused)
+{
+	struct server s = server_make();
+	struct context *own = me();
+	uint64_t cap = s.x->cap % 128, self = CALL3(GATE_CREATE, 0, 0, 0).value;
+	struct exo_control *ctl = context_control(s.x);
+
+	IS(CALL3(GATE_CREATE, 0, 99, 0), CAP, 2);
+	IS(CALL3(GATE_CREATE, 1, 0, 0), BUSY, 1);
+	OK(CALL6(CAP_COPY, 0, 100, cap, EXO_R_YIELD, 0, 0));
+	IS(CALL3(GATE_CREATE, 0, 100, 0), RIGHT, 2);
+	OK(CALL6(CAP_COPY, 0, 101, s.gate, EXO_R_GRANT, 0, 0));
+	IS(CALL1(GATE_CALL, 101), RIGHT, 1);
+	IS(CALL1(GATE_CALL, cap), TYPE, 1);
+	IS(CALL1(GATE_CALL, 0), CAP, 1);
+	IS(CALL1(GATE_CALL, self), BUSY, 1);
+	ctl->gate_entry = 0;
+	IS(CALL1(GATE_CALL, s.gate), STATE, 1);
+	ctl->gate_entry = 1ul << 47;
+	IS(CALL1(GATE_CALL, s.gate), STATE, 1);
+	ctl->gate_entry = 0x4000;
+	CHECK(me() == own && s.x->state == EXO_CS_WAITING && s.x->open, "nothing has changed");
+	FINISH(CALL3(CONTEXT_CTL, cap, EXO_CTX_STOP, 0));
+	IS(CALL1(GATE_CALL, s.gate), BUSY, 1);
+	OK(CALL3(CONTEXT_CTL, cap, EXO_CTX_RUN, 0));
+	IS(CALL1(GATE_CALL, s.gate), BUSY, 1);		/* ready, but nobody said so */
+	OK(CALL1(YIELD, cap));
+	sleep_open(s.x, EXO_FOREVER, 0);
+	IS(CALL1(GATE_CALL, s.gate), BUSY, 1);		/* waits, and not for gates */
+	OK(CALL4(DOMAIN_CTL, s.a.cap, EXO_DOM_STOP, 0, 0));
+	IS(CALL1(GATE_CALL, s.gate), BUSY, 1);
+}
+
+/* The root of who is to be entered went meanwhile. */
+TEST(gates_need_a_root)
+{
+	struct server s = server_make();
+
+	s.x->root_k = fresh();
+	IS(CALL1(GATE_CALL, s.gate), STATE, 1);
+	CHECK(s.x->state == EXO_CS_WAITING, "it still waits");
+}
+
+/* A domain that ends leaves no gate, and nobody behind. */
+TEST(gates_end)
+{
+	struct server s = server_make();
+	struct context *own = me();
+	uint64_t back = CALL3(GATE_CREATE, 0, 0, 1).value;
+
+	OK(CALL6(CAP_COPY, s.a.cap, 40, back, EXO_R_CALL, 0, 0));
+	OK(CALL1(GATE_CALL, s.gate));
+	model_on(1);
+	FINISH(CALL3(CONTEXT_CTL, s.x->cap % 128, EXO_CTX_STOP, 0));
+	model_step_all();
+	model_on(0);
+	CHECK(me() == own && !own->open, "the caller goes on");
+	OK(FINISH(CALL1(DOMAIN_DESTROY, s.a.cap)));
+	IS(CALL1(GATE_CALL, s.gate), CAP, 1);
+	CHECK(context_regs(own)->rax == EXO_OK, "its call was done");
+}
+
+/* Who is being stopped by another CPU while it calls is stopped, not open. */
+TEST(gates_and_stops_meet)
+{
+	struct server s = server_make();
+	struct context *own = me();
+
+	own->state = EXO_CS_STOPPED;	/* as by that CPU, just before */
+	OK(CALL1(GATE_CALL, s.gate));
+	CHECK(me() == s.x && !own->open && !own->queued && !own->running, "off its CPU");
+	own->state = EXO_CS_READY;
+	kernel_lock();
+	sched_ready(own);
+	kernel_unlock();
+}
