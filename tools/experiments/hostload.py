@@ -8,6 +8,7 @@ the host takes is not in it.
 
 import glob
 import os
+import time
 
 
 def _parents():
@@ -48,17 +49,18 @@ def waited(machine):
 
 
 class Meter:
-    """Waits within stretches of a run, by number."""
+    """Stretches of a run, by number: which part of each the machine waited."""
 
     def __init__(self, pid):
-        self.pid, self.machine, self.began, self.ns = pid, None, {}, {}
+        self.pid, self.machine, self.began, self.part = pid, None, {}, {}
 
     def _now(self):
         self.machine = self.machine or machine_below(self.pid)
-        return waited(self.machine) if self.machine else 0
+        return time.monotonic_ns(), waited(self.machine) if self.machine else 0
 
     def begin(self, number):
         self.began[number] = self._now()
 
     def end(self, number):
-        self.ns[number] = max(0, self._now() - self.began.get(number, 0))
+        (start, before), (end, after) = self.began.pop(number), self._now()
+        self.part[number] = max(0, after - before) / max(1, end - start)

@@ -152,12 +152,13 @@ class Machines:
             raise Failure(f"{cells[0].name}: status {status}: {err.strip()[-500:]}")
         results = parse(out, cells)
         for number, result in enumerate(results):
-            result["host_wait_ms"] = waits.get(number, 0) // 1000000
+            took = int(result.get("row", {}).get("ms", 0))
+            result["host_wait_ms"] = round(took * waits.get(number, 0))
         return results
 
 
 def watch(words, environment):
-    """(exit status, stdout, stderr, {cell: ns that it waited for the host}) of a machine's run."""
+    """(exit status, stdout, stderr, {cell: the part of its time that it waited}) of a machine's run."""
     lines = []
     with tempfile.TemporaryFile("w+", errors="replace") as err, \
             subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err,
@@ -174,4 +175,4 @@ def watch(words, environment):
             process.terminate()
             raise
         err.seek(0)
-        return status, "".join(lines), err.read(), meter.ns
+        return status, "".join(lines), err.read(), meter.part
