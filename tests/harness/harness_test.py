@@ -58,7 +58,7 @@ def grub_cannot_load():
     with open("large", "wb") as file:
         file.truncate(32 << 20)
     result = virtue("--mem", "16M", "--module", "ktest=large", script="out x", boot="grub")
-    expect_complaint(result, 123, "no verdict")
+    expect_complaint(result, 123, "no verdict: GRUB: cannot load: ")
     with open("run.log", "rb") as file:
         expect("log names the step", b"GRUB: cannot load: " in file.read(), True)
 
@@ -107,6 +107,12 @@ def bad_frame():
 @case
 def qemu_argument_unknown():
     expect_complaint(virtue("--qemu", "-nonsense", script="out x"), 125, "-nonsense")
+
+
+@case
+def qemu_device_unknown():
+    """QEMU finds out when its monitor has long answered."""
+    expect_complaint(virtue("--qemu", "-device nonsense", script="out x"), 125, "nonsense")
 
 
 # Streams

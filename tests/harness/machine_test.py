@@ -103,6 +103,14 @@ def files_in_and_out():
 
 
 @case
+def file_of_proc():
+    """Its size is known when it has been read."""
+    expect_result(virtue("--get", "/proc/version=version", script="true"), 0)
+    with open("version", "rb") as file:
+        expect("file begins", file.read(5), b"Linux")
+
+
+@case
 def file_missing():
     result = virtue("--get", "/nothing=out", script="exit 0")
     expect_complaint(result, 125, "/nothing", "No such file")

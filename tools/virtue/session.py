@@ -167,7 +167,7 @@ class Received:
             return
         self._part.close()
         self._part = None
-        if (self._got, self._crc) != (self._size, crc):
+        if self._crc != crc or (self._size and self._got != self._size):
             self.complaint = (f"checksum mismatch ({self._got} of {self._size} bytes, "
                               f"CRC-32 {self._crc:08x}, machine says {crc:08x})")
             os.unlink(self._part_name)

@@ -71,6 +71,12 @@ def _last_words(text):
     return f": {lines[-1]}" if lines else ""
 
 
+def _boot_loader(text):
+    """What GRUB could not load, if it ended the run (grub.cfg: tools/mkiso)."""
+    lines = re.findall(r"GRUB: cannot load: [^\r\n]*", text)
+    return lines[-1].rstrip() if lines else None
+
+
 def _reset(machine, _client, _loop, options):
     if machine.reason == "guest-reset":
         return RESET, f"reset or triple fault ({options.log})"
@@ -78,7 +84,7 @@ def _reset(machine, _client, _loop, options):
 
 
 def _qemu_failed(machine, _client, _loop, _options):
-    if not machine.started:
+    if not machine.started or (machine.status == 1 and machine.complaint):
         return HARNESS, f"QEMU doesn't start: {machine.complaint or machine.status}"
     return None
 
@@ -92,7 +98,8 @@ def _power_off(machine, client, _loop, options):
     if options.command is None:
         return 0, None
     if client.status is None:
-        return NO_VERDICT, f"no verdict: powered off without an exit status ({options.log})"
+        why = _boot_loader(text) or "powered off without an exit status"
+        return NO_VERDICT, f"no verdict: {why} ({options.log})"
     if not client.bye:
         return NO_VERDICT, f"no verdict: powered off before all was sent ({options.log})"
     return client.status, None
