@@ -36,6 +36,11 @@ class Row:
         return ms if self.cell.icount else min(ms, max(ms - self.wait, disk, 1))
 
     @property
+    def pause_ms(self):
+        """The worst pause, less the same share."""
+        return self.figures["pause_max_us"] * self.ms / max(self.figures["ms"], 1) / 1000
+
+    @property
     def limit(self):
         return self.cell.memory / 1024
 
@@ -111,16 +116,13 @@ def headline(rows):
     aware, naive = pick(rows, "virtue", *AWARE), pick(rows, "virtue", *OBLIVIOUS)
     linux = pick(rows, "linux", "semi", SWAP)
     for limit in sorted(k for k in set(aware) & set(naive) & set(linux) if k):
-        a, o, s = ({**t[limit].figures, "ms": t[limit].ms} for t in (aware, naive, linux))
-        yield {"limit_mib": limit // 1024, "aware_ms": a["ms"], "oblivious_ms": o["ms"],
-               "linux_ms": s["ms"], "aware_pause_ms": round(a["pause_max_us"] / 1000, 1),
-               "oblivious_pause_ms": round(o["pause_max_us"] / 1000, 1),
-               "linux_pause_ms": round(s["pause_max_us"] / 1000, 1),
-               "aware_mib": aware[limit].pages() >> 8, "oblivious_mib": naive[limit].pages() >> 8,
-               "linux_mib": linux[limit].pages() >> 8,
-               "time_ratio": round(o["ms"] / max(a["ms"], 1), 1),
-               "pause_ratio": round(o["pause_max_us"] / max(a["pause_max_us"], 1), 1),
-               "oblivious_to_linux": round(o["ms"] / max(s["ms"], 1), 2)}
+        a, o, s = (t[limit] for t in (aware, naive, linux))
+        yield {"limit_mib": limit // 1024, "aware_ms": a.ms, "oblivious_ms": o.ms, "linux_ms": s.ms,
+               "aware_pause_ms": round(a.pause_ms), "oblivious_pause_ms": round(o.pause_ms),
+               "linux_pause_ms": round(s.pause_ms), "aware_mib": a.pages() >> 8,
+               "oblivious_mib": o.pages() >> 8, "linux_mib": s.pages() >> 8,
+               "time_ratio": round(o.ms / a.ms, 1), "pause_ratio": round(o.pause_ms / max(a.pause_ms, 1), 1),
+               "oblivious_to_linux": round(o.ms / s.ms, 2)}
 
 
 def table(head, lines):
@@ -141,7 +143,7 @@ def figures_write(out, rows):
     if free:
         text += ["## The same without a limit", ""]
         text += table(["", "ms", "worst pause, ms"],
-                      [(r.series, r.ms, r.figures["pause_max_us"] / 1000) for r in free])
+                      [(r.series, r.ms, round(r.pause_ms)) for r in free])
     cost = list(barrier_costs(rows))
     if cost:
         text += ["## Cards against dirty bits", ""]
@@ -165,7 +167,7 @@ def memory_plots(out, rows):
             ("time", "trees: time", plot.Axis("seconds", log=True), lambda r: r.ms / 1000),
             ("io", "trees: I/O with the disk", plot.Axis("MiB"), lambda r: r.pages() / 256),
             ("pause", "trees: worst pause", plot.Axis("seconds", log=True),
-             lambda r: r.figures["pause_max_us"] / 1e6)):
+             lambda r: r.pause_ms / 1000)):
         lines = [plot.Line(s, [(r.limit, value(r)) for r in some], s.startswith("Linux"))
                  for s, some in by_series(limited).items()]
         steps = sorted({r.limit for r in limited})
