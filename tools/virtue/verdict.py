@@ -17,7 +17,9 @@ def judge(machine, client, loop, options):
         verdict = rule(machine, client, loop, options)
         if verdict:
             return verdict
-    return NO_VERDICT, f"no verdict: QEMU ended with status {machine.status} ({options.log})"
+    said = machine.complaint.splitlines()[-1:]
+    why = "".join(f": {line}" for line in said)
+    return NO_VERDICT, f"no verdict: QEMU ended with status {machine.status}{why} ({options.log})"
 
 
 def _stopped_by_us(_, client, loop, options):
