@@ -12,33 +12,42 @@
 
 /* ---- data to table ------------------------------------------------------ */
 
+/* The next entry from i on that is not 0: most are. */
+static unsigned entry_next(const uint64_t *e, unsigned i)
+{
+	while (i < TABLE_ENTRIES && !e[i])
+		i += i % 8 == 0 && !(e[i + 1] | e[i + 2] | e[i + 3] | e[i + 4] | e[i + 5] | e[i + 6] |
+			e[i + 7]) ? 8 : 1;
+	return i;
+}
+
 static uint64_t entries_check(const struct domain *d, const uint64_t *entries, unsigned level)
 {
-	for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
-		uint64_t value = entries[i], status = EXO_OK;
+	uint64_t status = EXO_OK;
+	for (unsigned i = entry_next(entries, 0); !status && i < TABLE_ENTRIES;
+	     i = entry_next(entries, i + 1)) {
+		uint64_t value = entries[i];
 
-		if (value && !is_kernel_slot(level, i))
+		if (!is_kernel_slot(level, i))
 			status = entry_check(d, NULL, level, &value);
-		if (status)
-			return status;
 	}
-	return EXO_OK;
+	return status;
 }
 
 static void entries_commit(struct domain *d, uint64_t *entries, unsigned level)
 {
-	for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
+	for (unsigned i = entry_next(entries, 0); i < TABLE_ENTRIES; i = entry_next(entries, i + 1)) {
 		uint64_t value = entries[i];
 
-		if (is_kernel_slot(level, i)) {
-			value = arch_kernel_pml4[i - EXO_KERNEL_SLOT_FIRST];
-		} else if (value) {
-			entry_check(d, NULL, level, &value);
-			entry_take(d, level, value);
-		}
+		if (is_kernel_slot(level, i))
+			continue;
+		entry_check(d, NULL, level, &value);
+		entry_take(d, level, value);
 		if (value != entries[i])
 			pte_store(&entries[i], value);
 	}
+	for (unsigned i = EXO_KERNEL_SLOT_FIRST; level == 4 && i <= EXO_KERNEL_SLOT_LAST; i++)
+		pte_store(&entries[i], arch_kernel_pml4[i - EXO_KERNEL_SLOT_FIRST]);
 }
 
 /* Levels below 4 get their type before the check: a table may not hold a writable mapping of
@@ -95,7 +104,7 @@ static bool root_withdraw(uint64_t pfn)
 /* Kernel slots do not become the owner's to read. */
 static void entries_drop(struct domain *d, uint64_t *entries, unsigned level)
 {
-	for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+	for (unsigned i = entry_next(entries, 0); i < TABLE_ENTRIES; i = entry_next(entries, i + 1))
 		if (is_kernel_slot(level, i))
 			pte_store(&entries[i], 0);
 		else

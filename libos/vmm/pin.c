@@ -25,6 +25,18 @@ struct note *note_of(uint64_t mfn)
 	return ram_has(mfn) ? &chunks[(mfn - vm.mfn_lo) / CHUNK][(mfn - vm.mfn_lo) % CHUNK] : NULL;
 }
 
+/* The next entry from i on that is not 0: most are. */
+static unsigned entry_next(const uint64_t *e, unsigned i)
+{
+	while (i < TABLE_ENTRIES && !e[i])
+		i += i % 8 == 0 && !(e[i + 1] | e[i + 2] | e[i + 3] | e[i + 4] | e[i + 5] | e[i + 6] |
+			e[i + 7]) ? 8 : 1;
+	return i;
+}
+
+#define FOR_ENTRIES(i, table) \
+	for (unsigned i = entry_next(table, 0); i < TABLE_ENTRIES; i = entry_next(table, i + 1))
+
 /* ---- demotion --------------------------------------------------------------------------- */
 
 static void demote_flush(struct batch *b)
@@ -55,7 +67,9 @@ static void demote(struct batch *b, uint64_t mfn)
 		demote_flush(b);
 	b->item[b->n++] = mfn << 8 | EXO_KIND_DATA;
 	n->level = n->adopted = 0;
-	for (unsigned i = 0; level > 1 && i < TABLE_ENTRIES; i++) {
+	if (level == 1)
+		return;
+	FOR_ENTRIES(i, table_of(mfn)) {
 		uint64_t e = table_of(mfn)[i];
 		struct note *child = IS_TABLE(e) ? note_of(PTE_PFN(e)) : NULL;
 		if (child && child->refs && !--child->refs && !child->pinned && child->level)
@@ -105,7 +119,9 @@ static void slots_clean(uint64_t mfn)
 
 static void children_ref(uint64_t mfn, unsigned level)
 {
-	for (unsigned i = 0; level > 1 && i < TABLE_ENTRIES; i++)
+	if (level == 1)
+		return;
+	FOR_ENTRIES(i, table_of(mfn))
 		if (IS_TABLE(table_of(mfn)[i]))
 			table_ref(PTE_PFN(table_of(mfn)[i]));
 }
@@ -126,6 +142,20 @@ static int64_t promote_flush(struct batch *b)
 	return status ? -XEN_EINVAL : 0;
 }
 
+static int64_t collect(struct batch *b, uint64_t mfn, unsigned level);
+
+static int64_t collect_children(struct batch *b, uint64_t mfn, unsigned level)
+{
+	int64_t e = 0;
+	FOR_ENTRIES(i, table_of(mfn)) {
+		uint64_t entry = table_of(mfn)[i];
+		bool ours = level == 4 && i >= M2P_SLOT && i <= LAST_SLOT;
+		if (IS_TABLE(entry) && !ours && (e = collect(b, PTE_PFN(entry), level - 1)))
+			break;
+	}
+	return e;
+}
+
 /* Bottom-up.  A frame's level is set first: one that is found again below itself is refused. */
 static int64_t collect(struct batch *b, uint64_t mfn, unsigned level)
 {
@@ -138,12 +168,8 @@ static int64_t collect(struct batch *b, uint64_t mfn, unsigned level)
 	if (level == 4)
 		slots_clean(mfn);
 	n->level = level;
-	for (unsigned i = 0; !e && level > 1 && i < TABLE_ENTRIES; i++) {
-		uint64_t entry = table_of(mfn)[i];
-		bool ours = level == 4 && i >= M2P_SLOT && i <= LAST_SLOT;
-		if (IS_TABLE(entry) && !ours)
-			e = collect(b, PTE_PFN(entry), level - 1);
-	}
+	if (level > 1)
+		e = collect_children(b, mfn, level);
 	if (!e && b->n == BATCH)
 		e = promote_flush(b);
 	if (e)
@@ -163,7 +189,9 @@ static void unwind(uint64_t mfn, unsigned level)
 		demote_if_unused(mfn);
 		return;
 	}
-	for (unsigned i = 0; level > 1 && i < TABLE_ENTRIES; i++)
+	if (level == 1)
+		return;
+	FOR_ENTRIES(i, table_of(mfn))
 		if (IS_TABLE(table_of(mfn)[i]))
 			unwind(PTE_PFN(table_of(mfn)[i]), level - 1);
 }

@@ -51,6 +51,25 @@ TEST(retype_bottom_up)
 	IS(CALL3(FRAME_RETYPE, 99, WINDOW, 1), CAP, 1);
 }
 
+/* One entry at each place in turn, and all of them. */
+TEST(retype_finds_every_entry)
+{
+	uint32_t table = fresh(), page = fresh();
+	uint64_t *entries = pfn_to_virt(table);
+
+	for (unsigned i = 0; i <= 512; i++) {
+		for (unsigned k = 0; k < 512; k++)
+			entries[k] = k == i || i == 512 ? pte(page, RO) : 0;
+		OK(retype(table, EXO_KIND_PT1));
+		CHECK(frame_table[page].mapped == (i == 512 ? 512 : 1), "counted");
+		OK(retype(table, EXO_KIND_DATA));
+		CHECK(frame_table[page].mapped == 0, "and dropped");
+		entries[i % 512] = pte(3, RO);
+		IS(retype(table, EXO_KIND_PT1), OWNER, 2);
+		CHECK(frame_table[page].mapped == 0, "refused as a whole");
+	}
+}
+
 TEST(retype_batches)
 {
 	uint64_t *list = (uint64_t *)model_window[0];
