@@ -115,6 +115,7 @@ flag = $(if $(call given,$(1)),$(2))
 RUN_OPTIONS = $(call option,ADD,--add) $(call option,GET,--get) $(call option,MEM,--mem) \
 	$(call option,CPUS,--cpus) $(call flag,UEFI,--uefi) $(call flag,ICOUNT,--icount) \
 	$(call option,SEED,--seed) $(call option,QEMU,--qemu) $(call option,ACCEL,--accel) \
+	$(call option,NIC,--nic) $(call option,HOSTFWD,--hostfwd) \
 	$(call option,TIMEOUT,--timeout) $(call option,APPEND,--append) $(call flag,GUESTS,--guests) \
 	$(RUNFLAGS)
 WITH_COMMAND = $${CMD+-- "$$CMD"}

@@ -6,6 +6,7 @@
  */
 #include "libos/posix/domain.h"
 #include "libos/posix/mm.h"
+#include "libos/posix/net.h"
 #include "libos/posix/process.h"
 #include "libos/posix/signal.h"
 
@@ -56,6 +57,8 @@ void events_take(void)
 		uart_interrupt();
 	if (bits & EVENT_DOMAIN)
 		domain_news();
+	if (bits & EVENT_NET)
+		net_news();
 }
 
 /* Before leaving: all that stands in `work`, until there is nothing more; the lock is held,

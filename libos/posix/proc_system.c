@@ -143,6 +143,12 @@ static long mounts_read(struct process *p, int n, char *buf, size_t size)
 	return snprintf(buf, size, "self/mounts");
 }
 
+static long net_read(struct process *p, int n, char *buf, size_t size)
+{
+	(void)p, (void)n;
+	return snprintf(buf, size, "self/net");
+}
+
 /* ---- /proc/sys ---- */
 
 #define SHOW(name, ...) \
@@ -218,6 +224,7 @@ static const struct proc_node sys[] = {
 
 /* In Linux's order: by length, then by name; then the two selves. */
 const struct proc_node proc_system[] = {
+	{ "net", S_IFLNK | 0777, .readlink = net_read },
 	{ "sys", DIR, .children = sys },
 	{ "stat", RO, .show = show_stat },
 	{ "swaps", RO, .show = show_swaps },

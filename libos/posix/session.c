@@ -4,6 +4,7 @@
  * and ends the domain when the first program has ended.
  */
 #include "libos/posix/fileview.h"
+#include "libos/posix/net.h"
 #include "libos/posix/process.h"
 #include "libos/posix/signal.h"
 #include "libos/common/start.h"
@@ -122,6 +123,7 @@ static void init_main(void)
 	session_pgid = first_pid;
 	while (!reap(&status) && !stopping)
 		sleep_on(&task_init->child_wait, FOREVER);
+	net_end();
 	session_report(status);
 	domain_exit((uint64_t)status);
 }

@@ -25,6 +25,37 @@ static uint32_t any(void)
 	return state >> 32;
 }
 
+/* Pieces of powers of two; what is given back is for the next of its size. */
+#define HEAP	(16ul << 20)
+static union piece { union piece *next; uint64_t class; } *pieces[32];
+static void *allocate(size_t n)
+{
+	static uint8_t heap[HEAP] __attribute__((aligned(16)));
+	static size_t used;
+	unsigned class = 5;
+	while (n + 16 > 1ul << class)
+		class++;
+	union piece *p = pieces[class];
+	if (p)
+		pieces[class] = p->next;
+	else if (used + (1ul << class) > HEAP)
+		return NULL;
+	else
+		p = (union piece *)(heap + used), used += 1ul << class;
+	p->class = class;
+	return (char *)p + 16;
+}
+
+static void release(void *at)
+{
+	union piece *p = (union piece *)((char *)at - 16);
+	unsigned class = at ? p->class : 0;
+	if (!at)
+		return;
+	p->next = pieces[class];
+	pieces[class] = p;
+}
+
 static void panics(const char *why)
 {
 	report_fail("stack", "%s", why);
@@ -34,7 +65,7 @@ static void panics(const char *why)
 static struct endpoint *open_at(enum stack_kind kind, uint16_t port)
 {
 	struct stack_address at = { .port = port };
-	struct endpoint *e = stack_open(kind, NULL, NULL);
+	struct endpoint *e = stack_open(kind, 0, NULL, NULL);
 	return e && !stack_bind(e, &at) && (kind == STACK_UDP || !stack_listen(e, 64)) ? e : NULL;
 }
 
@@ -79,7 +110,7 @@ static void datagrams_echo(struct endpoint *u)
 	static uint8_t b[2000];
 	struct stack_address from;
 	long n;
-	while ((n = stack_receive_from(u, b, sizeof b, &from)) >= 0)
+	while ((n = stack_receive_from(u, b, sizeof b, &from, NULL)) >= 0)
 		stack_send_to(u, b, n, &from);
 }
 
@@ -98,7 +129,7 @@ static void work(struct endpoint *l, struct endpoint *web, struct endpoint *u, s
 
 static const char *serve(const struct exo_start *s)
 {
-	static const struct stack_system system = { now_ms, any, panics };
+	static const struct stack_system system = { now_ms, any, allocate, release, panics };
 	int bit = event_alloc(NULL, NULL);
 	uint8_t ip[4];
 	struct exo_result event = exo_event_create(EXO_SLOT_ANY, 0, 1ul << bit);
@@ -106,7 +137,7 @@ static const char *serve(const struct exo_start *s)
 	if (!flow)
 		return "there is no network card";
 	stack_init(&system);
-	uint64_t status = card_open(&card, flow, event.value);
+	uint64_t status = card_open(&card, &flow, 1, event.value);
 	if (status)
 		return exo_status_text(status);
 	struct endpoint *l = open_at(STACK_TCP, 7), *u = open_at(STACK_UDP, 7), *stop = open_at(STACK_TCP, 9),

@@ -63,13 +63,21 @@ def _disks(options):
     return arguments
 
 
+def _network(options):
+    if options.nic == "none":
+        return []
+    model = {"virtio": "virtio-net-pci", "e1000e": "e1000e", "e1000": "e1000"}[options.nic]
+    forwards = (f",hostfwd={f.protocol}:127.0.0.1:{f.host}-:{f.machine}" for f in options.hostfwd)
+    return ["-netdev", "user,id=net0" + "".join(forwards), "-device", f"{model},netdev=net0,romfile="]
+
+
 def command_line(options, folder, boot_arguments, monitor):
     """QEMU's arguments; `monitor` is the descriptor of the monitor's socket."""
     return [QEMU, "-name", "virtue", "-machine", "q35", "-accel", options.accel,
             "-cpu", options.cpu, "-smp", str(options.cpus), "-m", options.mem,
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
-            *boot_arguments, *_disks(options), *_clock(options),
+            *boot_arguments, *_disks(options), *_network(options), *_clock(options),
             *_serial_ports(options, os.path.join(folder, "com2")),
             "-chardev", f"socket,id=qmp,fd={monitor}", "-mon", "chardev=qmp,mode=control",
             *_debugger(options), *options.qemu]

@@ -9,6 +9,7 @@ import collections
 import os
 import re
 import shlex
+import socket
 import sys
 
 STATUS_USAGE = 125
@@ -92,6 +93,7 @@ def _guests(text):
     return names
 
 
+NIC_MODELS = ("virtio", "e1000e", "e1000")
 DISK_MODELS = ("virtio", "ahci", "nvme")
 Disk = collections.namedtuple("Disk", "file model drive")
 
@@ -109,6 +111,17 @@ def _disk(text):
             raise argparse.ArgumentTypeError(
                 f"{setting!r} is neither model={'|'.join(DISK_MODELS)} nor OPTION=VALUE of QEMU's -drive")
     return Disk(_file(file), model, drive)
+
+
+Forward = collections.namedtuple("Forward", "protocol host machine")
+
+
+def _forward(text):
+    match = re.fullmatch(r"(?:(tcp|udp):)?([0-9]{1,5}):([0-9]{1,5})", text)
+    if not match or not all(0 < int(port) < 65536 for port in match.groups()[1:]):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not of the form [tcp:|udp:]PORT:PORT, the host's and the machine's")
+    return Forward(match[1] or "tcp", int(match[2]), int(match[3]))
 
 
 def _words(text):
@@ -145,6 +158,11 @@ def _add_machine_options(parser, build):
     add("--disk", type=_disk, action="append", default=[], metavar="FILE[,model=M][,...]",
         help="a disk, raw: virtio (default), ahci or nvme; further settings are those of QEMU's -drive, "
              "e.g. throttling.iops-total=2000 (may be repeated)")
+    add("--nic", choices=(*NIC_MODELS, "none"),
+        help="the network card, on QEMU's user network (default virtio; with --icount, or with a network or "
+             "machine by --qemu, none)")
+    add("--hostfwd", type=_forward, action="append", default=[], metavar="[udp:]PORT:PORT",
+        help="connections to a port of the host (127.0.0.1) go to one of the machine (may be repeated)")
     add("--iso", type=_file, metavar="FILE", help=f"boot image (default {build}/virtue.iso)")
     add("--module", type=_module, action="append", default=[], metavar="NAME=FILE",
         help="a further boot module (for kernel tests, with --append session=NAME)")
@@ -211,6 +229,7 @@ def _complete(parser, options):
         options.boot = "direct" if options.icount else "grub"
     if options.icount and options.disk:
         parser.error("--disk doesn't go with --icount: disks answer in the host's time, not the machine's")
+    _complete_network(parser, options)
     if options.icount and options.boot == "grub":
         parser.error("--icount needs --boot direct: discs answer at times that don't repeat")
     if options.uefi and options.boot == "direct":
@@ -226,6 +245,25 @@ def _complete(parser, options):
         options.iso = os.path.join(options.build, "virtue.iso")
         if not os.path.isfile(options.iso):
             parser.error(f"there is no {options.iso}: build it with `make`")
+
+
+def _complete_network(parser, options):
+    if options.icount and (options.hostfwd or options.nic not in (None, "none")):
+        parser.error("a network doesn't go with --icount: it answers in the host's time, not the machine's")
+    if options.nic is None:
+        own = {"-nic", "-netdev", "-net", "-machine", "-M"} & set(options.qemu)
+        options.nic = "none" if options.icount or own else NIC_MODELS[0]
+    if options.hostfwd and options.nic == "none":
+        parser.error("--hostfwd needs a network card (--nic)")
+    for forward in options.hostfwd:
+        kind = socket.SOCK_STREAM if forward.protocol == "tcp" else socket.SOCK_DGRAM
+        with socket.socket(socket.AF_INET, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, forward.protocol == "tcp")
+            try:
+                probe.bind(("127.0.0.1", forward.host))
+            except OSError as error:
+                parser.error(f"--hostfwd: {forward.protocol} port {forward.host} of the host: "
+                             f"{error.strerror}")
 
 
 def _complete_guests(parser, options):

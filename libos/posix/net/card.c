@@ -28,28 +28,80 @@ static uint64_t flow_within(uint64_t from, uint64_t options, const struct exo_at
 	return status;
 }
 
-static uint64_t flows_bind(struct card *c, uint64_t flow)
+/* A flow that may be sent from at all may be from the own address. */
+static uint64_t flow_bind(struct card *c, uint64_t flow, uint32_t directions)
 {
 	const uint8_t *m = c->link.mac;
 	const struct exo_atom own[] = {
 		{ EXO_L2, 4, 6, 0, 0xffffffff, (uint64_t)m[0] << 24 | m[1] << 16 | m[2] << 8 | m[3] },
 		{ EXO_L2, 2, 10, 0, 0xffff, m[4] << 8 | m[5] } };
-	uint64_t status = flow_within(flow, EXO_FLOW_OPTIONS(EXO_FLOW_RECEIVE, 1), own, 0, c->in.cap);
-	return status ? status : flow_within(flow, EXO_FLOW_OPTIONS(EXO_FLOW_TRANSMIT, 0), own, 2, c->out.cap);
+	uint64_t status = EXO_OK;
+	if (directions & EXO_FLOW_RECEIVE)
+		status = flow_within(flow, EXO_FLOW_OPTIONS(EXO_FLOW_RECEIVE, 1), own, 0, c->in.cap);
+	if (!status && directions & EXO_FLOW_TRANSMIT)
+		status = flow_within(flow, EXO_FLOW_OPTIONS(EXO_FLOW_TRANSMIT, 0), own, 2, c->out.cap);
+	return status;
+}
+
+/* The address that the flow's packets are for, if it is one. */
+static bool flow_address(const struct exo_flow_info *info, uint8_t mac[6])
+{
+	const uint8_t *mask = (const uint8_t *)info->mask, *value = (const uint8_t *)info->value;
+	for (unsigned i = 0; i < 6; i++)
+		if (mask[i] != 0xff)
+			return false;
+	if (value[0] & 1 || !(info->directions & EXO_FLOW_RECEIVE))
+		return false;
+	memcpy(mac, value, 6);
+	return true;
+}
+
+static uint64_t flows_bind(struct card *c, const uint64_t *flow, unsigned flows)
+{
+	struct exo_flow_info info[CARD_FLOWS] = { 0 };
+	bool own = false;
+	for (unsigned i = 0; i < flows; i++) {
+		uint64_t status = exo_flow_info(flow[i], &info[i]).status;
+		if (status)
+			return status;
+		if (!own && info[i].device == info[0].device)
+			own = flow_address(&info[i], c->link.mac);
+	}
+	if (!own)
+		memcpy(c->link.mac, info[0].mac, sizeof c->link.mac);
+	for (unsigned i = 0; i < flows; i++) {
+		uint64_t status = info[i].device == info[0].device ?
+			flow_bind(c, flow[i], info[i].directions) : EXO_OK;
+		if (status)
+			return status;
+	}
+	return EXO_OK;
 }
 
 /* ---- frames ------------------------------------------------------------------------ */
 
-static void frame_send(struct stack_link *link, const void *frame, size_t length)
+static void chunks_reap(struct card *c)
+{
+	struct exo_completion done;
+	while (packets_get(&c->out, &done))
+		c->unused[c->unused_count++] = done.id;
+}
+
+static bool frame_send(struct stack_link *link, const void *frame, size_t length)
 {
 	struct card *c = link->arg;
+	if (!c->unused_count) {
+		card_submit(c);
+		chunks_reap(c);
+	}
 	if (!c->unused_count || length > CHUNK) {
 		c->lost++;
-		return;
+		return false;
 	}
 	unsigned n = c->unused[--c->unused_count];
 	memcpy(chunk_at(c->out_pfn, n), frame, length);
 	packets_put(&c->out, n, c->out_pfn[n / 2], n % 2 * CHUNK, length);
+	return true;
 }
 
 static void in_give(struct card *c, unsigned n)
@@ -60,13 +112,17 @@ static void in_give(struct card *c, unsigned n)
 void card_look(struct card *c)
 {
 	struct exo_completion done;
-	while (packets_get(&c->out, &done))
-		c->unused[c->unused_count++] = done.id;
+	chunks_reap(c);
 	for (unsigned i = 0; i < CHUNKS && packets_get(&c->in, &done); i++) {
 		if (!done.status)
 			stack_input(&c->link, chunk_at(c->in_pfn, done.id), done.sectors);
 		in_give(c, done.id);
 	}
+	card_submit(c);
+}
+
+void card_submit(struct card *c)
+{
 	if (c->out.submitted != __atomic_load_n(&c->out.head->taken, __ATOMIC_ACQUIRE))
 		packets_submit(&c->out);	/* AGAIN: the event tells when to go on */
 }
@@ -96,22 +152,17 @@ static bool chunks_make(struct card *c)
 	return true;
 }
 
-uint64_t card_open(struct card *c, uint64_t flow, uint64_t event)
+uint64_t card_open(struct card *c, const uint64_t *flow, unsigned flows, uint64_t event)
 {
-	struct exo_flow_info info;
 	*c = (struct card){ .link.send = frame_send };
 	c->link.arg = c;
-	uint64_t status = exo_flow_info(flow, &info).status;
-	if (status)
-		return status;
-	memcpy(c->link.mac, info.mac, sizeof info.mac);
-	status = packets_open(&c->in, EXO_RING_RECEIVE, event);
+	uint64_t status = packets_open(&c->in, EXO_RING_RECEIVE, event);
 	if (!status)
 		status = packets_open(&c->out, EXO_RING_TRANSMIT, event);
 	if (!status && !chunks_make(c))
 		status = EXO_LIMIT;
 	if (!status)
-		status = flows_bind(c, flow);
+		status = flows_bind(c, flow, flows < CARD_FLOWS ? flows : CARD_FLOWS);
 	if (!status)
 		status = packets_submit(&c->in);
 	return status ? status : stack_link_add(&c->link) ? EXO_LIMIT : EXO_OK;

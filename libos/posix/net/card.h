@@ -1,4 +1,4 @@
-/* A network card for the stack: a flow and two rings become a link.
+/* A network card for the stack: flows of one card and two rings become a link.
  *
  * What is received is handed over in the frame where the kernel put it; what is sent is copied
  * once, into frames that wait for the card.  No lock: as for the stack.  Left to others: when to
@@ -11,6 +11,7 @@
 #include "libos/posix/net/stack.h"
 
 #define CARD_FRAMES	64u		/* each way; of two chunks */
+#define CARD_FLOWS	4u		/* at most */
 
 struct card {
 	struct stack_link link;
@@ -20,11 +21,14 @@ struct card {
 	unsigned unused_count;
 	uint64_t lost;			/* to be sent, and there was no chunk */
 };
-/* Receives all packets of the flow, and may send all of it from the card's own address.  The
- * event is signalled when something came or went.  A status. */
-uint64_t card_open(struct card *c, uint64_t flow, uint64_t event);
+/* Receives all packets of the flows that are of the first one's card, and may send from its address:
+ * the card's own, or the one to which a flow narrows what is received.  The event is signalled when
+ * something came or went.  A status. */
+uint64_t card_open(struct card *c, const uint64_t *flow, unsigned flows, uint64_t event);
 /* Takes in what came, and gives the card what was sent meanwhile. */
 void card_look(struct card *c);
+/* Gives the card what was sent. */
+void card_submit(struct card *c);
 /* Sleeps until there is something to look at. */
 void card_wait(struct card *c, uint64_t deadline);
 

@@ -1,5 +1,5 @@
-/* How lwIP is configured for stack_lwip.c: the raw interface alone, all memory its own and static,
- * IPv4, windows of 256 KiB. */
+/* How lwIP is configured for libos/posix/net: the raw interface alone, memory from its caller,
+ * IPv4 and IPv6, windows of 256 KiB. */
 #ifndef LWIPOPTS_H
 #define LWIPOPTS_H
 
@@ -11,25 +11,29 @@
 #define LWIP_STATS_DISPLAY	0
 
 #define MEM_ALIGNMENT		8
-#define MEM_SIZE		(8 * 1024 * 1024)
-#define MEMP_NUM_PBUF		1024
-#define PBUF_POOL_SIZE		1024
-#define PBUF_POOL_BUFSIZE	1536
-#define MEMP_NUM_TCP_PCB	512
-#define MEMP_NUM_TCP_PCB_LISTEN	64
-#define MEMP_NUM_UDP_PCB	128
-#define MEMP_NUM_TCP_SEG	8192
+#define MEM_LIBC_MALLOC		1	/* stack_memory_get and so on (cc.h) */
+#define MEMP_MEM_MALLOC		1
 #define MEMP_NUM_REASSDATA	16
 #define IP_REASS_MAX_PBUFS	64
 
 #define LWIP_IPV4		1
-#define LWIP_IPV6		0
+#define LWIP_IPV6		1
+#define LWIP_IPV6_MLD		0
+#define LWIP_IPV6_DHCP6		0
+#define IPV6_FRAG_COPYHEADER	1
+#define LWIP_ND6_RDNSS_MAX_DNS_SERVERS 2
 #define LWIP_ARP		1
 #define LWIP_ICMP		1
+#define LWIP_RAW		1
 #define LWIP_DHCP		1
-#define LWIP_DNS		0	/* libc asks */
-#define LWIP_NETIF_STATUS_CALLBACK 1
+#define DHCP_DOES_ARP_CHECK	0
+#define LWIP_DNS		1	/* keeps the servers' addresses; it is libc that asks */
+#define DNS_TABLE_SIZE		1
+#define DNS_MAX_SERVERS		3
 #define LWIP_NETIF_HOSTNAME	0
+#define LWIP_HAVE_LOOPIF	1
+#define LWIP_NETIF_LOOPBACK	1
+#define LWIP_LOOPBACK_MAX_PBUFS	0
 
 #define LWIP_TCP		1
 #define TCP_MSS			1460
@@ -46,6 +50,7 @@
 #define LWIP_TCP_TIMESTAMPS	1
 #define LWIP_TCP_KEEPALIVE	1
 #define SO_REUSE		1
+#define IP_SOF_BROADCAST	1
 
 #define CHECKSUM_CHECK_IP	1
 #define CHECKSUM_CHECK_TCP	1
@@ -53,7 +58,11 @@
 
 /* A packet leaves by the link whose address is its source. */
 struct netif;
-struct netif *stack_route(const void *source);
-#define LWIP_HOOK_IP4_ROUTE_SRC(source, destination) stack_route(source)
+struct netif *stack_route(const void *source, const void *destination);
+#define LWIP_HOOK_IP4_ROUTE_SRC(source, destination) stack_route(source, destination)
+
+/* A first sequence number that nobody can guess. */
+struct tcp_pcb;
+#define LWIP_HOOK_TCP_ISN(local, local_port, remote, remote_port) stack_random()
 
 #endif

@@ -2,8 +2,11 @@
 #ifndef LWIP_ARCH_CC_H
 #define LWIP_ARCH_CC_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+
+#pragma GCC visibility push(hidden)	/* one image: addresses of functions need no table */
 
 #define atoi(text)	0	/* links are not looked up by name; the libOS has none */
 
@@ -21,8 +24,14 @@
 
 uint32_t stack_random(void);
 void stack_panic(const char *why) __attribute__((noreturn));
+void *stack_memory_get(size_t n);
+void *stack_memory_zeroed(size_t count, size_t n);
+void stack_memory_put(void *p);
 #define LWIP_RAND()			stack_random()
 #define LWIP_PLATFORM_DIAG(message)	((void)0)
 #define LWIP_PLATFORM_ASSERT(message)	stack_panic(message)
+#define mem_clib_malloc			stack_memory_get
+#define mem_clib_calloc			stack_memory_zeroed
+#define mem_clib_free			stack_memory_put
 
 #endif

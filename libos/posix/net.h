@@ -1,0 +1,26 @@
+/* The session's network: its card, its address, its stack (net.c). */
+#ifndef POSIX_NET_H
+#define POSIX_NET_H
+
+#include "libos/posix/posix.h"
+#include "libos/posix/net/stack.h"
+
+#define EVENT_NET	(1ul << 19)	/* the card has news: see events_take */
+
+/* Whoever makes an internet socket starts the network: until then nothing is sent, nothing is
+ * received, and no memory is used.  0, or -ENOMEM. */
+long net_start(void);
+/* Sleeps while an address is being asked for: at most for NET_PATIENCE, and only once.  0, or
+ * -ERESTARTSYS. */
+long net_wait(void);
+#define NET_PATIENCE	5000000000ul
+/* After operations of the stack: what is to be sent goes to the card, timers are set. */
+void net_flush(void);
+void net_news(void);			/* EVENT_NET came */
+/* The session ends: what was sent leaves, if it can within two seconds. */
+void net_end(void);
+
+/* net_config.c */
+long net_ioctl(uint32_t command, uint64_t arg);		/* SIOCGIF*; -ENOTTY: another */
+
+#endif
