@@ -40,3 +40,5 @@ $(GCLAB_LINUX): $(GC_LINUX_SRC) $(GC_LAB_SRC) $(GC_LINUX_MAIN) $(wildcard $(GC_D
 	$(call say,CC)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -static -O2 -g -std=gnu17 -fno-omit-frame-pointer $(WARN) -I. -o $@ $(filter %.c,$^)
+
+include $(GC_DIR)/libgc/build.mk
