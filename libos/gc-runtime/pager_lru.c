@@ -46,6 +46,7 @@ static void lru_kept(uint32_t p)
 
 const struct gc_pager pager_lru = {
 	.name = "lru", .about = "least recently used; knows nothing of collections",
-	.cluster = GC_CLUSTER, .arrived = lru_arrived, .left = lru_left, .touched = lru_touched, .victims = lru_victims,
+	.cluster = GC_CLUSTER, .arrived = lru_arrived, .left = lru_left, .touched = lru_touched,
+	.victims = lru_victims,
 	.kept = lru_kept,
 };

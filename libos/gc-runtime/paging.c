@@ -237,8 +237,8 @@ static void loaded(uint32_t p, uint64_t frame, unsigned bits)
 		collector->back(p);
 }
 
-/* [*from, *end): what one request reads when p is wanted: the pages of p's cluster that are out, and lie
- * as far from p in the store as here. */
+/* [*from, *end): what one request reads when p is wanted: the pages of p's cluster that are out, and
+ * lie as far from p in the store as here. */
 static void cluster(uint32_t p, uint32_t *from, uint32_t *end)
 {
 	uint32_t many = pager->cluster ? pager->cluster : 1, first = p - p % many;

@@ -12,7 +12,7 @@ PAGERS = ("aware", "lru", "clock", "gc-age", "pointer-free")
 BENCHES = ("trees", "binary-trees", "lru-cache", "graph", "transactions")
 
 AWARE, OBLIVIOUS = ("summary", "aware"), ("semi", "lru")
-SWAP = "swap"           # in a pager's place: the runtime has all memory it wants, Linux swaps it out
+SWAP = "swap"   # in a pager's place: the runtime takes all memory it wants, and Linux swaps
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ def barriers(small):
 
 def matrix(small, factors, systems=("virtue", "linux")):
     """Every collector with every pager and benchmark, by counts of pages, paging to memory."""
-    size = {"trees": 2200, "binary-trees": 1000, "lru-cache": 2500, "graph": 1200, "transactions": 1500}
+    size = {"trees": 2200, "binary-trees": 1000, "lru-cache": 2500, "graph": 1200,
+            "transactions": 1500}
     for system in systems:
         for bench in BENCHES:
             for factor in factors:
@@ -97,7 +98,8 @@ def disk_matrix(small, limits):
     """The same on the throttled disk, and under Linux's swap."""
     for bench in BENCHES:
         for limit in limits:
-            some = {"bench": bench, "small": small, "memory": (limit << 10) >> small, "heap": 256 >> small}
+            some = {"bench": bench, "small": small, "memory": (limit << 10) >> small,
+                    "heap": 256 >> small}
             for collector in COLLECTORS:
                 yield Cell("disk", "linux", collector, SWAP, **some, seconds=30)
                 for pager in PAGERS:
@@ -105,21 +107,22 @@ def disk_matrix(small, limits):
 
 
 def film():
-    """The page map over time of both pairs, in memory that holds the live data and not the garbage."""
+    """The page map over time of both pairs, in memory that holds the live data, not the garbage."""
     for pair in (OBLIVIOUS, AWARE):
-        yield Cell("film", "virtue", *pair, memory=12 << 10, small=3, heap=32, wants=("map",), seconds=15)
+        yield Cell("film", "virtue", *pair, memory=12 << 10, small=3, heap=32, wants=("map",),
+                   seconds=15)
 
 
 def tiny():
     """A cell of each kind that takes no time, for the tests."""
-    some = {"small": 7, "heap": 16}
-    yield Cell("memory", "virtue", *AWARE, memory=1024, wants=("pauses", "utilisation"), **some)
-    yield Cell("memory", "virtue", *OBLIVIOUS, memory=1024, wants=("pauses", "utilisation"), **some)
-    yield Cell("memory", "linux", "semi", SWAP, memory=1024, wants=("pauses", "utilisation"), **some)
-    yield Cell("film", "virtue", *AWARE, memory=1024, wants=("map",), **some)
+    some, curves = {"small": 7, "heap": 16, "memory": 1024}, ("pauses", "utilisation")
+    yield Cell("memory", "virtue", *AWARE, wants=curves, **some)
+    yield Cell("memory", "virtue", *OBLIVIOUS, wants=curves, **some)
+    yield Cell("memory", "linux", "semi", SWAP, wants=curves, **some)
+    yield Cell("film", "virtue", *AWARE, wants=("map",), **some)
 
 
-LIMITS = (224, 192, 160, 128, 96, 48)
+LIMITS = (224, 192, 160, 128, 96, 72, 48)
 
 
 def default_set():

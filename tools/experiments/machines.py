@@ -91,8 +91,8 @@ def figures(cell, result):
     for want in cell.wants:
         answer[want] = result.get(want, "")
     if "swapped" in result:
-        answer["swapped"] = {k: int(v) for k, v in (line.split() for line in result["swapped"].splitlines()
-                                                    if len(line.split()) == 2)}
+        pairs = (line.split() for line in result["swapped"].splitlines())
+        answer["swapped"] = {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2}
     return answer
 
 
@@ -116,14 +116,16 @@ class Machines:
         system, icount = cells[0].system, cells[0].icount
         script = "\n".join(shell_text(c, i) for i, c in enumerate(cells))
         words = ["--cpus", "1", "--cpu", CPU, "--mem", MEMORY, "--timeout", str(timeout)]
-        drive = f"format=raw,file={self.disk},{THROTTLE}"
         if icount:
             words += ["--icount"]
         if system == "virtue":
             disk = [] if icount else ["--disk", f"{self.disk},{THROTTLE}"]
-            return [os.path.join(REPO, "virtue"), "run", "--boot", "direct", "--log",
-                    os.path.join(self.work, "virtue.log"), *words, *disk, "--", "cd /tmp\n" + script]
-        disk = [] if icount else ["--qemu", f"-drive if=none,id=d,{drive} -device virtio-blk-pci,drive=d"]
+            log = os.path.join(self.work, "virtue.log")
+            return [os.path.join(REPO, "virtue"), "run", "--boot", "direct", "--log", log, *words,
+                    *disk, "--", "cd /tmp\n" + script]
+        disk = [] if icount else [
+            "--qemu", f"-drive if=none,id=d,format=raw,file={self.disk},{THROTTLE} "
+                      "-device virtio-blk-pci,drive=d"]
         start = LINUX_START.format(modules=" ".join(map(os.path.basename, MODULES)))
         return [os.path.join(REPO, "tests", "oracle", "linux-run"), *words, *disk,
                 "--add", self._linux_root(folder), "--", start + script]
@@ -158,7 +160,7 @@ class Machines:
 
 
 def watch(words, environment):
-    """(exit status, stdout, stderr, {cell: the part of its time that it waited}) of a machine's run."""
+    """(exit status, stdout, stderr, {cell: the part of its time that it waited}) of a machine."""
     lines = []
     with tempfile.TemporaryFile("w+", errors="replace") as err, \
             subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err,

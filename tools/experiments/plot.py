@@ -1,4 +1,4 @@
-"""Plots as SVG: lines over a linear or logarithmic axis, and bars. No more than the experiments need."""
+"""Plots as SVG: lines over a linear or logarithmic axis, and bars; what the experiments need."""
 
 import math
 from dataclasses import dataclass, field

@@ -29,8 +29,8 @@ class Row:
 
     @property
     def ms(self):
-        """The time of the run, less what its machine waited for a CPU of the host: at least that of a
-        quiet host. Not less than the disk takes for these bytes, as it goes on while others run."""
+        """The time of the run, less what its machine waited for a CPU of the host: a quiet host
+        takes at least that. Not less than the disk needs for these bytes: it goes on meanwhile."""
         ms = self.figures["ms"]
         disk = self.pages() * 4096 * 1000 // DISK_RATE if self.cell.store == "disk" else 0
         return ms if self.cell.icount else min(ms, max(ms - self.wait, disk, 1))
@@ -100,7 +100,8 @@ def cells_write(out, experiment, rows):
     for r in rows:
         c = r.cell
         lines.append([c.system, c.bench, c.collector, c.pager, c.memory or "", c.small, c.heap,
-                      "icount" if c.icount else "wall", c.round, "" if c.icount else r.wait, r.answer,
+                      "icount" if c.icount else "wall", c.round, "" if c.icount else r.wait,
+                      r.answer,
                       *(r.figures.get(n, "") for n in names),
                       *(r.result.get("swapped", {}).get(n, "") for n in swapped), r.error])
     csv_write(os.path.join(out, f"{experiment}.csv"), head, lines)
@@ -112,7 +113,7 @@ def pick(rows, system, collector, pager):
 
 
 def headline(rows):
-    """A line for each limit that all three finished: the pairs, Linux's swap, and what they make."""
+    """A line for each limit that all three finished: both pairs, Linux's swap, and ratios."""
     aware, naive = pick(rows, "virtue", *AWARE), pick(rows, "virtue", *OBLIVIOUS)
     linux = pick(rows, "linux", "semi", SWAP)
     for limit in sorted(k for k in set(aware) & set(naive) & set(linux) if k):
@@ -121,7 +122,8 @@ def headline(rows):
                "aware_pause_ms": round(a.pause_ms), "oblivious_pause_ms": round(o.pause_ms),
                "linux_pause_ms": round(s.pause_ms), "aware_mib": a.pages() >> 8,
                "oblivious_mib": o.pages() >> 8, "linux_mib": s.pages() >> 8,
-               "time_ratio": round(o.ms / a.ms, 1), "pause_ratio": round(o.pause_ms / max(a.pause_ms, 1), 1),
+               "time_ratio": round(o.ms / a.ms, 1),
+               "pause_ratio": round(o.pause_ms / max(a.pause_ms, 1), 1),
                "oblivious_to_linux": round(o.ms / s.ms, 2)}
 
 
@@ -200,9 +202,10 @@ def curves(out, rows):
             for r in some}
     where = f"{limit / 1024:g} MiB"
     for name, title, x, y, found in (
-            ("pauses", f"trees in {where}: pauses", "pause, ms", "% of pauses, at most so long", pauses),
-            ("utilisation", f"trees in {where}: mutator utilisation of the worst window", "window, ms",
-             "% for the program", used)):
+            ("pauses", f"trees in {where}: pauses", "pause, ms", "% of pauses, at most so long",
+             pauses),
+            ("utilisation", f"trees in {where}: mutator utilisation of the worst window",
+             "window, ms", "% for the program", used)):
         csv_write(os.path.join(out, f"{name}.csv"), ["series", x, y],
                   [(s, round(a, 3), round(b, 2)) for s, points in found.items() for a, b in points])
         plot.lines_write(os.path.join(out, f"{name}.svg"), title, plot.Axis(x, log=True),
@@ -226,8 +229,8 @@ def barrier_plot(out, rows):
                   for s, bench, bits, cards, _ in barrier_costs(rows) if s == system]
         if groups:
             plot.bars_write(os.path.join(out, f"barriers-{system}.svg"),
-                            f"{system.capitalize()}: write barriers", plot.Axis("million instructions"),
-                            groups)
+                            f"{system.capitalize()}: write barriers",
+                            plot.Axis("million instructions"), groups)
 
 
 def matrix_plots(out, experiment, rows, value, what):
@@ -254,7 +257,8 @@ def film_write(out, rows):
         shots = [line.split(" ") for line in lines]
         films.append({"title": f"{row.series}, {row.limit:g} MiB, {row.cell.bench}",
                       "pages": int(head.split()[1]), "ms": row.ms,
-                      "shots": [[int(ns) // 1000, phase == "gc", runs] for ns, phase, runs in shots]})
+                      "shots": [[int(ns) // 1000, phase == "gc", runs]
+                                for ns, phase, runs in shots]})
     with open(os.path.join(HERE, "film.html"), encoding="utf-8") as file:
         page = file.read()
     with open(os.path.join(out, "film.html"), "w", encoding="utf-8") as file:

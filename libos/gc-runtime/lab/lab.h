@@ -17,9 +17,11 @@ void lab_progress(uint64_t done, uint64_t all);
 uint64_t lab_clock(void);
 void lab_request(uint64_t start);
 
-/* The run took `end` us; false: it had more pauses than were noted.  Before gc_stats.pause is sorted. */
+/* The run took `end` us; false: it had more pauses than were noted.  To be called before
+ * gc_stats.pause is sorted. */
 bool utilisation_take(uint64_t end);
-/* Per mille of the worst window of so many us that the program had; 0 or more than the run: of it all. */
+/* Per mille of the worst window of so many us that the program had; of all of the run, if the window
+ * is 0 or longer. */
 unsigned utilisation(uint64_t window);
 
 /* The page map is recorded from now on; false: no memory for it. */

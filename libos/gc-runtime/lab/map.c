@@ -1,10 +1,10 @@
 /* The page map over time: what state each page of the heap is in, in up to SHOTS pictures of a run.
  *
- * Pictures are taken as pages come and go, one in `step` at most; when there is no room, every other
- * one is dropped, and the step doubles.  It looks at records only, and so disturbs no A bit.
+ * Pictures are taken as pages come and go, one in `step` at most; when there is no room, every
+ * other one is dropped, and the step doubles.  It looks at records only, and so disturbs no A bit.
  *
- * The file: a line "pages N", then a line for each picture: ns since the first, "gc" or "run", and runs of
- * pages in one state: a count (none: 1) and a letter.
+ * The file: a line "pages N", then a line for each picture: ns since the first, "gc" or "run", and
+ * runs of pages in one state: a count (none: 1) and a letter.
  *	.  nothing	c  resident, the store has it	d  resident, dirty	o  in the store
  *	x  dead, but resident	y  dead, but in the store	r  dropped since the last picture
  */

@@ -1,8 +1,8 @@
 /* How much of the time the program had: mutator utilisation, from the pauses of collections.
  *
- * For a window of a given width, the worst one counts: the least part of any stretch of that length
- * that was not a pause (Cheng, Blelloch, PLDI'01).  What the program waited for its own pages is not
- * in it: that is in the time of the run.
+ * For a window of a given width, the worst one counts: the least part of any stretch of that
+ * length that was not a pause (Cheng, Blelloch, PLDI'01).  What the program waited for its own pages
+ * is not in it: that is in the time of the run.
  */
 #include "libos/gc-runtime/lab/lab.h"
 
