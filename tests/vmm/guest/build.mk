@@ -5,7 +5,8 @@ VMM_CASES := $(BUILD)/tests/vmm/cases
 VMM_GUEST_CFLAGS := -std=gnu17 -O2 -g -ffreestanding -mno-red-zone -mgeneral-regs-only -mcmodel=kernel \
 	-fno-pic -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
 	-I. $(WARN)
-GUEST_TESTS += $(VMM_CASES)/vmm/guest $(VMM_CASES)/vmm/cases $(VMM_CASES)/vmm/several
+GUEST_TESTS += $(VMM_CASES)/vmm/guest $(VMM_CASES)/vmm/cases
+CHECK_TESTS += $(VMM_CASES)/vmm/several $(VMM_CASES)/vmm/spin
 
 $(VMM_CASES)/vmm/guest: tests/vmm/guest/start.S tests/vmm/guest/site.S tests/vmm/guest/guest.c tests/vmm/guest/guest.ld \
 		libos/vmm/xen.h exo/abi/abi.h
