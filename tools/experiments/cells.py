@@ -81,17 +81,17 @@ def barriers(small):
 
 def matrix(small, factors, systems=("virtue", "linux")):
     """Every collector with every pager and benchmark, by counts of pages, paging to memory."""
-    size = {"trees": 2200, "binary-trees": 1000, "lru-cache": 2500, "graph": 1200,
-            "transactions": 1500}
+    size = {"trees": 1400, "binary-trees": 700, "lru-cache": 1500, "graph": 740,
+            "transactions": 950}         # KiB, of benchmarks of a sixty-fourth
     for system in systems:
         for bench in BENCHES:
             for factor in factors:
                 for collector in COLLECTORS:
                     for pager in PAGERS:
                         yield Cell("matrix", system, collector, pager, bench=bench,
-                                   memory=int((size[bench] << 5 >> small) * factor), small=small,
+                                   memory=int((size[bench] << 6 >> small) * factor), small=small,
                                    heap=512 >> small, store="memory", icount=True,
-                                   boot=f"matrix-{system}-{bench}", seconds=2)
+                                   boot=f"matrix-{system}-{bench}-{collector}", seconds=2)
 
 
 def disk_matrix(small, limits):
@@ -126,13 +126,13 @@ LIMITS = (224, 192, 160, 128, 96, 72, 48)
 
 
 def default_set():
-    return [*film(), *memory(LIMITS), *barriers(4), *matrix(5, (1,))]
+    return [*film(), *memory(LIMITS), *barriers(4), *matrix(6, (1,))]
 
 
 def full_set():
     more = (("gen", "lru"), ("bookmark", "aware"), ("gen", "aware"), ("compact", "aware"))
     limits = (240, 224, 208, 192, 176, 160, 144, 128, 112, 96, 80, 64, 48)
-    return [*film(), *memory(limits, more=more), *barriers(2), *matrix(5, (1, 1.5, 2)),
+    return [*film(), *memory(limits, more=more), *barriers(2), *matrix(6, (1, 1.5, 2)),
             *disk_matrix(2, (128, 96, 64, 48))]
 
 
