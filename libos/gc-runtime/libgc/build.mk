@@ -28,9 +28,32 @@ $(BUILD)/libgc/%/libgc.a: $(BUILD)/libgc/%/libgc.o
 	@rm -f $@
 	$(Q)ar rcs $@ $<
 
+# The same for programs in a domain of their own: libgc.a on mmu_exo.c, and one object of libOS and system
+# calls, of which a C library sees what it needs; its own main is the program's.
+BDW_DOMAIN := $(call uobj,$(addprefix $(BDW_DIR)/,domain_start.c domain_calls.c domain_entry.S) \
+	$(GC_DIR)/mmu_exo.c $(GC_DIR)/mmu_check.c $(GC_DIR)/port_exo.c)
+$(BUILD)/libgc/domain/libgc.o: $(BDW_CORE) $(BDW_HEADERS)
+	$(call say,MUSL)
+	$(call bdw_object,musl-gcc)
+$(BUILD)/libgc/domain/start.o: $(BDW_DOMAIN) $(BARE_CRT) $(LIBCOMMON)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)ld -r -o $@ $^
+	$(Q)objcopy --wildcard --keep-global-symbol=_start --keep-global-symbol='mmu*' \
+		--keep-global-symbol='port_*' --keep-global-symbol='sys_*' $@
+	$(Q)objcopy --redefine-sym main=domain_main --redefine-sym program_main=main $@
+
 # What exocc --libos=posix finds: #include <gc.h> or <gc/gc.h>, and -lgc.
 $(BUILD)/exocc: $(SYSROOT)/posix/lib/libgc.a
 $(SYSROOT)/posix/lib/libgc.a: $(BUILD)/libgc/musl/libgc.a
 	@mkdir -p $(@D) $(SYSROOT)/posix/include
 	$(Q)cp -r $(BUILD)/pkg/libgc-dev/usr/include/. $(SYSROOT)/posix/include/
+	$(Q)cp $< $@
+
+# And exocc --libos=gc-runtime with -lgc.
+$(BUILD)/exocc: $(SYSROOT)/domain/libgc.a
+$(SYSROOT)/domain/libgc.a: $(BUILD)/libgc/domain/libgc.a $(BUILD)/libgc/domain/start.o $(BDW_DIR)/domain.ld \
+		$(SYSROOT)/posix/lib/libgc.a
+	@mkdir -p $(@D)
+	$(Q)cp $(BUILD)/libgc/domain/start.o $(BDW_DIR)/domain.ld $(@D)/
 	$(Q)cp $< $@

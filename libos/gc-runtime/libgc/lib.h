@@ -143,6 +143,7 @@ void *sys_stack_bottom(void);
 void sys_data_segments(void (*found)(void *from, void *to));
 uint32_t sys_pages(void);		/* how many pages of addresses the heap gets */
 uint64_t sys_frames(void);		/* how many frames; 0: no limit but the machine's */
+void sys_started(void);			/* mmu_init is done */
 const char *sys_variable(const char *name);	/* of the environment; NULL */
 extern const bool mmu_protects;	/* dirty bits cost a fault each */
 

@@ -29,6 +29,7 @@ uint32_t sys_pages(void)
 	return pages < most ? pages : most;
 }
 uint64_t sys_frames(void) { return 0; }
+void sys_started(void) { }
 uint64_t mmu_frames_free(void) { return mmu.pages; }
 uint64_t mmu_give(uint64_t n) { return (void)n, 0; }
 void mmu_on_revoke(void (*hook)(uint64_t frames, uint64_t deadline)) { (void)hook; }

@@ -31,6 +31,7 @@ void space_init(void)
 	int error = mmu_init(pages, sys_frames(), &why);
 	if (error)
 		port_fail("gc: no heap: %s, error %d\n", why, -error);
+	sys_started();
 }
 
 /* ---- frames ------------------------------------------------------------------ */
