@@ -94,6 +94,8 @@ static long type_check(uint64_t family, uint64_t type)
 static long socket_open(struct socket *s)
 {
 	switch (s->family) {
+	case AF_UNIX:
+		return unix_open(s);
 	case AF_INET:
 	case AF_INET6:
 		return inet_open(s);
@@ -118,13 +120,39 @@ CALL3(socket, family, type, protocol)
 	return socket_install(s, type);
 }
 
+static long pair_install(struct socket *a, struct socket *b, uint32_t flags, uint64_t user)
+{
+	int32_t fd[2] = { socket_install(a, flags), -1 };
+	if (fd[0] < 0) {
+		b->ops->release(b);
+		kfree(b);
+		return fd[0];
+	}
+	fd[1] = socket_install(b, flags);
+	if (fd[1] >= 0 && !copy_to_user(user, fd, sizeof fd))
+		return 0;
+	sys_close(fd[0], 0, 0, 0, 0, 0);
+	if (fd[1] >= 0)
+		sys_close(fd[1], 0, 0, 0, 0, 0);
+	return fd[1] < 0 ? fd[1] : -EFAULT;
+}
+
 CALL4(socketpair, family, type, protocol, fds)
 {
 	long error = type_check(family, type);
 	if (error)
 		return error;
-	(void)protocol, (void)fds;
-	return family == AF_INET || family == AF_INET6 ? -EOPNOTSUPP : -EAFNOSUPPORT;
+	if (family != AF_UNIX)
+		return family == AF_INET || family == AF_INET6 ? -EOPNOTSUPP : -EAFNOSUPPORT;
+	struct socket *a = socket_new(family, type & SOCK_TYPE_MASK, protocol);
+	struct socket *b = socket_new(family, type & SOCK_TYPE_MASK, protocol);
+	error = a && b ? unix_pair(a, b) : -ENOMEM;
+	if (error) {
+		kfree(a);
+		kfree(b);
+		return error;
+	}
+	return pair_install(a, b, type, fds);
 }
 
 /* ---- with a socket's descriptor ------------------------------------------------------------- */

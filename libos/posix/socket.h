@@ -82,6 +82,10 @@ struct socket {
 
 /* Gives a socket of kind type and protocol its ops; 0 or -errno. */
 long inet_open(struct socket *s);
+long unix_open(struct socket *s);
+/* A pair, both open; -errno: neither is. */
+long unix_pair(struct socket *a, struct socket *b);
+
 struct socket *socket_of(struct file *f);	/* NULL: it is none */
 static inline bool socket_flag(const struct socket *s, unsigned option)
 {

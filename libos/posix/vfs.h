@@ -239,6 +239,8 @@ struct walk {
 long walk_path(struct walk *w, int dirfd, const char *path, unsigned flags);
 long walk_user(struct walk *w, int dirfd, uint64_t path, unsigned flags);
 void walk_end(struct walk *w);
+/* A new name for the process, of libOS memory: sockets.  As mknod. */
+long name_make(const char *path, uint32_t mode, struct dentry **out);
 /* Walks and keeps only what was found. */
 long path_find(int dirfd, uint64_t path, unsigned flags, struct dentry **out);
 

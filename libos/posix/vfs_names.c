@@ -7,11 +7,10 @@
 
 /* ---- making ---- */
 
-/* Walks to a name that is to be made: it must not exist. */
-static long walk_new(struct walk *w, int dirfd, uint64_t path, bool folder)
+/* What is walked to is to be made: it must not exist. */
+static long walk_new(struct walk *w, long error, bool folder)
 {
 	struct dentry *d;
-	long error = walk_user(w, dirfd, path, WALK_PARENT);
 
 	if (error)
 		return error;
@@ -50,12 +49,23 @@ static long make_at(int dirfd, uint64_t path, uint32_t mode, uint64_t rdev)
 {
 	struct dentry *d;
 	struct walk w;
-	long error = walk_new(&w, dirfd, path, S_ISDIR(mode));
+	long error = walk_new(&w, walk_user(&w, dirfd, path, WALK_PARENT), S_ISDIR(mode));
 
 	if (!error)
 		error = name_new(&w, mode & ~current_process()->fs->umask, rdev, &d);
 	if (!error)
 		dentry_put(d);
+	walk_end(&w);
+	return error;
+}
+
+long name_make(const char *path, uint32_t mode, struct dentry **out)
+{
+	struct walk w;
+	long error = walk_new(&w, walk_path(&w, AT_FDCWD, path, WALK_PARENT), false);
+
+	if (!error)
+		error = name_new(&w, mode & ~current_process()->fs->umask, 0, out);
 	walk_end(&w);
 	return error;
 }
@@ -118,7 +128,7 @@ static long symlink_at(uint64_t target, int dirfd, uint64_t path)
 		kfree(text);
 		return error ? error : -ENOENT;
 	}
-	error = walk_new(&w, dirfd, path, false);
+	error = walk_new(&w, walk_user(&w, dirfd, path, WALK_PARENT), false);
 	if (!error)
 		error = name_new(&w, S_IFLNK | 0777, 0, &d);
 	if (!error) {
@@ -169,7 +179,7 @@ static long link_at(int old_fd, uint64_t old, int new_fd, uint64_t new, uint32_t
 	error = path_find(old_fd, old, walk, &from);
 	if (error)
 		return error;
-	error = walk_new(&w, new_fd, new, false);
+	error = walk_new(&w, walk_user(&w, new_fd, new, WALK_PARENT), false);
 	if (!error)
 		error = link_check(from->inode, w.dir, from->parent == from);
 	if (!error) {
