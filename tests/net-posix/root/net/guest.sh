@@ -2,7 +2,8 @@
 #
 # `at NAME` lets a case outside run, and waits for its end; the server that it needs runs then.
 
-file=http://10.0.2.2:$1/
+port=$1
+file=http://10.0.2.2:$port/
 md5=$2
 
 case_is() {	# NAME GOT WANTED
@@ -42,4 +43,20 @@ case_is ping "$(ping -q -c 2 -W 5 10.0.2.2 | grep -o '[0-9]* packets received')"
 case_is ping-self "$(ping -q -c 1 127.0.0.1 | grep -o '[0-9]* packets received')" '1 packets received'
 case_is refused "$(nc 127.0.0.1 9 2>&1 < /dev/null)" "nc: can't connect to remote host (127.0.0.1): Connection refused"
 case_is in-use "$(httpd -p 80 2>&1)" 'httpd: bind: Address already in use'
-kill $httpd $echo $telnetd
+
+case_is dhcp "$(sed -n 1p /etc/resolv.conf)" 'nameserver 10.0.2.3'
+case_is address "$(ifconfig eth0 | grep -o 'addr:[0-9.]*' | head -n 1)" 'addr:10.0.2.15'
+case_is route "$(route -n | grep -c '^0.0.0.0 *10.0.2.2 ')" 1
+dns 10.0.2.2 & dns=$!
+rm /etc/resolv.conf
+echo nameserver 127.0.0.1 > /etc/resolv.conf
+case_is name "$(wget -q -O - "http://virtue.test:$port/" | md5sum)" "$md5  -"
+case_is no-name "$(wget -q -O - http://nobody.test/ 2>&1)" "wget: bad address 'nobody.test'"
+
+# All that connections took is free again: but for those that wait for late packets, at most 128.
+free_kb() { awk '/^MemFree/ { print $2 }' /proc/meminfo; }
+loads() { i=0; while [ $i -lt 30 ]; do wget -q -O /dev/null http://127.0.0.1/index.html; i=$((i + 1)); done; }
+loads; at pages; before=$(free_kb)
+loads; at pages; wget -q -O /dev/null "$file"; after=$(free_kb)
+[ $((before - after)) -le 160 ] && echo ok memory || echo "FAIL memory: $before KiB, then $after KiB"
+kill $httpd $echo $telnetd $dns
