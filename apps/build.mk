@@ -8,16 +8,16 @@ $(BUILD)/init.elf: $(INIT_OBJS) $(BARE_CRT) $(LIBCOMMON) $(APP_LD)
 	$(call say,LD)
 	$(call link_app,0x400000)
 
-# $(BUILD)/NAME from apps/NAME/*.c; what else it needs is in its app.mk.
+# $(BUILD)/NAME from apps/NAME/*.c, and NAME_SRC of its app.mk, where all else that it needs is too.
 BARE_APPS := $(filter-out skeleton,$(patsubst apps/%/app.mk,%,$(wildcard apps/*/app.mk)))
 
 define bare_app
-$(BUILD)/$(1): $(call uobj,$(wildcard apps/$(1)/*.c)) $(BARE_CRT) $(LIBCOMMON) $(APP_LD)
+$(BUILD)/$(1): $(call uobj,$(wildcard apps/$(1)/*.c) $($(1)_SRC)) $(BARE_CRT) $(LIBCOMMON) $(APP_LD)
 	$$(call say,LD)
 	$$(call link_app,0x400000)
 endef
-$(foreach app,$(BARE_APPS),$(eval $(call bare_app,$(app))))
 include $(BARE_APPS:%=apps/%/app.mk)
+$(foreach app,$(BARE_APPS),$(eval $(call bare_app,$(app))))
 
 # The tools of the POSIX session: ordinary static programs.
 DOMAIN_TOOLS := domain domains

@@ -1,0 +1,8 @@
+"""The web server: its TCP on the host, on a wire that loses and spoils frames; in the machine, asked
+from outside."""
+
+suite("web", [f"{BUILD}/tests/web", "1"])
+suite("web-e1000e", ["tests/web/run", "e1000e"], seconds=120)
+suite("web-virtio", ["tests/web/run", "virtio"], seconds=120, long=True)
+suite("web-e1000", ["tests/web/run", "--cpus", "2", "e1000"], seconds=120, long=True)
+suite("web-long", [f"{BUILD}/tests/web", "30"], seconds=600, long=True)

@@ -1,0 +1,395 @@
+/* The web server's TCP (apps/web) against another one, lwIP, on a wire that loses, repeats, delays,
+ * exchanges and spoils frames: pages arrive whole, connections end, nothing is kept.
+ *
+ * usage: web ROUNDS [SEED].  Time passes only here, so that a run repeats by its seed.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "libos/posix/net/stack.h"
+#include "apps/web/web.h"
+
+#define CHECK(x) do { if (!(x)) { \
+		printf("FAIL web %s line %d: %s, seed %lu\n", test, __LINE__, #x, seed); \
+		exit(1); \
+	} } while (0)
+#define WIRE	2048u
+#define BODY_MAX 200000u
+#define SCRATCH	16u
+
+static const char *test = "";
+static uint64_t state = 1, seed = 1;
+static uint32_t now;			/* ms */
+static struct stack_link link_ = { .mac = { 2, 0, 0, 0, 0, 1 } };
+static const uint8_t server_mac[6] = { 2, 0, 0, 0, 0, 2 }, server_ip[4] = { 10, 0, 0, 2 };
+static const uint8_t client_at[4] = { 10, 0, 0, 1 };
+static struct stack_address client_ip, server;
+
+static struct { unsigned lose, repeat, spoil, delay, full; } wire;	/* of 1,000; ms */
+static struct {
+	bool used, ours;
+	uint32_t when;
+	size_t length;
+	uint8_t byte[STACK_FRAME + 4];
+} out[WIRE];
+static unsigned pending;
+static uint64_t sent_to_client;
+
+static uint32_t chance(uint32_t n)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state % n;
+}
+
+/* ---- the wire ---------------------------------------------------------------------- */
+
+static void put(bool ours, const uint8_t *frame, size_t length)
+{
+	unsigned i = 0;
+	while (i < WIRE && out[i].used)
+		i++;
+	if (i == WIRE)
+		return;
+	pending++;
+	out[i].used = true;
+	out[i].ours = ours;
+	out[i].when = now + 1 + chance(wire.delay + 1);
+	out[i].length = length;
+	memcpy(out[i].byte, frame, length);
+	if (chance(1000) < wire.spoil)
+		out[i].byte[14 + chance(length - 14)] ^= 1 << chance(8);
+}
+
+static void wire_put(bool ours, const uint8_t *frame, size_t length)
+{
+	if (chance(1000) < wire.lose)
+		return;
+	put(ours, frame, length);
+	if (chance(1000) < wire.repeat)
+		put(ours, frame, length);
+}
+
+static bool client_sends(struct stack_link *from, const void *frame, size_t length)
+{
+	(void)from;
+	wire_put(true, frame, length);
+	return true;
+}
+
+static void server_input(uint8_t *frame, size_t length)
+{
+	if (web_arp(frame, length, server_mac, server_ip))
+		wire_put(false, frame, 42);
+	else
+		web_input(frame, length);
+}
+
+static void tick(void)
+{
+	unsigned first = chance(WIRE);
+	now++;
+	for (unsigned k = 0; pending && k < WIRE; k++) {
+		unsigned i = (first + k) % WIRE;
+		if (!out[i].used || out[i].when > now)
+			continue;
+		if (out[i].ours)
+			server_input(out[i].byte, out[i].length);
+		else
+			stack_input(&link_, out[i].byte, out[i].length);
+		out[i].used = false;
+		pending--;
+	}
+	if (wire.full)
+		web_go_on();
+	web_timers();
+	stack_timers();
+}
+
+/* ---- the server's machine ---------------------------------------------------------------- */
+
+static uint64_t now_ns(void) { return now * 1000000ul; }
+static bool ready(struct web_segment *s)
+{
+	(void)s;
+	return chance(1000) >= wire.full;
+}
+
+static void server_sends(struct web_segment *s, unsigned bytes)
+{
+	CHECK(bytes <= STACK_FRAME);
+	sent_to_client++;
+
+	wire_put(false, s->at, bytes);
+}
+
+static uint8_t scratch_memory[SCRATCH][WEB_CHUNK];
+static struct web_segment *scratch(void)
+{
+	static struct web_segment s[SCRATCH];
+	static unsigned next;
+	struct web_segment *one = &s[next++ % SCRATCH];
+	if (chance(1000) < wire.full)
+		return NULL;
+	one->at = scratch_memory[one - s];
+	return one;
+}
+
+/* Pages: /N is one of N bytes. */
+#define PAGES 8u
+static const unsigned sizes[PAGES] = { 0, 1, 1000, 1338, 1460, 5000, 65536, BODY_MAX };
+static struct web_page pages[PAGES], missing;
+static uint8_t body[BODY_MAX];
+
+static struct web_page *find(const char *path)
+{
+	char name[20];
+	for (unsigned i = 0; path && i < PAGES; i++) {
+		snprintf(name, sizeof name, "/%u", sizes[i]);
+		if (!strcmp(path, name))
+			return &pages[i];
+	}
+	return &missing;
+}
+
+static void page_make(struct web_page *p, const char *status, size_t size)
+{
+	unsigned n = web_page_segments(size);
+	struct web_segment *s = calloc(n, sizeof *s);
+	for (unsigned i = 0; i < n; i++)
+		s[i].at = malloc(WEB_CHUNK);
+	web_page_fill(p, s, status, "text/plain", body, size);
+}
+
+/* ---- clients ------------------------------------------------------------------------------- */
+
+static uint32_t now_ms(void) { return now; }
+static uint32_t any(void) { return chance(~0u); }
+static void stack_panics(const char *why)
+{
+	printf("FAIL web %s: %s, seed %lu\n", test, why, seed);
+	exit(1);
+}
+static void changed(void *arg) { (void)arg; }
+
+struct client {
+	struct endpoint *e;
+	char *got;
+	size_t size, all;
+	unsigned requests;
+	unsigned page[4];
+	bool slow;
+	char text[400];
+	size_t length, told;
+};
+
+/* So many requests on one connection, the last one of which ends it; in pieces, or all at once. */
+static void client_start(struct client *c, unsigned requests)
+{
+	*c = (struct client){ .requests = requests, .slow = !chance(3) };
+	for (unsigned i = 0; i < requests; i++) {
+		c->page[i] = chance(PAGES);
+		c->all += sizes[c->page[i]] + 400;
+		c->length += snprintf(c->text + c->length, sizeof c->text - c->length,
+			"GET /%u%s HTTP/1.1\r\nHost: x\r\n%s\r\n", sizes[c->page[i]], chance(2) ? "" : "?q",
+			i == requests - 1 ? "Connection: close\r\n" : "");
+	}
+	c->got = malloc(c->all);
+	CHECK((c->e = stack_open(STACK_TCP, 0, changed, NULL)) && !stack_bind(c->e, &client_ip));
+	CHECK(stack_connect(c->e, &server) == -EINPROGRESS);
+}
+
+/* True while it goes on. */
+static bool client_go_on(struct client *c)
+{
+	if (!(stack_poll(c->e) & (STACK_WRITABLE | STACK_READABLE | STACK_ENDED)))
+		return true;
+	if (c->told < c->length) {
+		size_t n = !c->slow || chance(2) ? c->length - c->told : 1 + chance(c->length - c->told);
+		long r = stack_send(c->e, c->text + c->told, n);
+		c->told += r > 0 ? r : 0;
+	}
+	if (c->slow && chance(20))
+		return true;
+	long r = stack_receive(c->e, c->got + c->size, c->all - c->size < 5000 ? c->all - c->size : 5000);
+	CHECK(r >= 0 || r == -EAGAIN);
+	c->size += r > 0 ? r : 0;
+	return r != 0;
+}
+
+/* Each answer's head and body. */
+static void client_check(struct client *c)
+{
+	size_t at = 0;
+	for (unsigned i = 0; i < c->requests; i++) {
+		unsigned size = sizes[c->page[i]], n;
+		char *end = memmem(c->got + at, c->size - at, "\r\n\r\n", 4), *field;
+		CHECK(end && !memcmp(c->got + at, "HTTP/1.1 200 OK\r\n", 17));
+		field = memmem(c->got + at, end - c->got - at, "Content-Length: ", 16);
+		CHECK(field && sscanf(field + 16, "%u", &n) == 1 && n == size);
+		CHECK(!memmem(c->got + at, end - c->got - at, "keep-alive", 10) == (i == c->requests - 1));
+		at = end + 4 - c->got;
+		CHECK(c->size - at >= size && !memcmp(c->got + at, body, size));
+		at += size;
+	}
+	CHECK(at == c->size);
+	stack_close(c->e);
+	free(c->got);
+}
+
+static void settle(void)
+{
+	wire.lose = wire.repeat = wire.spoil = wire.full = 0;
+	for (unsigned i = 0; i < 400000 && (stack_counts().connections || web_connections()); i++)
+		tick();
+	CHECK(!web_connections());
+	for (unsigned i = 0; i < PAGES; i++)
+		CHECK(!pages[i].users);
+}
+
+static void run(const char *name, unsigned clients, unsigned lose, unsigned repeat, unsigned spoil,
+	unsigned delay, unsigned full)
+{
+	static struct client c[30];
+	unsigned open = clients;
+	test = name;
+	state = seed * 0x9e3779b97f4a7c15ul | 1;
+	wire.lose = lose, wire.repeat = repeat, wire.spoil = spoil, wire.delay = delay, wire.full = full;
+	for (unsigned i = 0; i < clients; i++)
+		client_start(&c[i], 1 + chance(4));
+	for (uint32_t begun = now; open; tick()) {
+		CHECK(now - begun < 3000000);
+		for (unsigned i = 0; i < clients; i++)
+			if (c[i].e && !client_go_on(&c[i])) {
+				client_check(&c[i]);
+				c[i].e = NULL;
+				open--;
+			}
+	}
+	settle();
+}
+
+/* One small page, without loss: what the policy promises. */
+static void few_packets(void)
+{
+	struct client c = { .all = 2000, .requests = 1, .page = { 2 } };
+	test = "few-packets";
+	wire.delay = 0;
+	c.length = snprintf(c.text, sizeof c.text, "GET /1000 HTTP/1.0\r\n\r\n");
+	c.got = malloc(c.all);
+	for (unsigned i = 0; i < 10; i++)
+		tick();
+	sent_to_client = 0;
+	CHECK((c.e = stack_open(STACK_TCP, 0, changed, NULL)) && !stack_bind(c.e, &client_ip));
+	CHECK(stack_connect(c.e, &server) == -EINPROGRESS);
+	for (unsigned i = 0; i < 1000 && client_go_on(&c); i++)
+		tick();
+	client_check(&c);
+	settle();
+	CHECK(sent_to_client == 3);	/* SYN ACK; request's ACK, page and FIN; ACK of the peer's FIN */
+}
+
+static void who_never_reads(void)
+{
+	struct client c = { .slow = true };
+	test = "who-never-reads";
+	CHECK((c.e = stack_open(STACK_TCP, 0, changed, NULL)) && !stack_bind(c.e, &client_ip));
+	CHECK(stack_connect(c.e, &server) == -EINPROGRESS);
+	for (unsigned i = 0; i < 100; i++)
+		tick();
+	const char *ask = "GET /200000 HTTP/1.0\r\n\r\n";
+	CHECK(stack_send(c.e, ask, strlen(ask)) == (long)strlen(ask));
+	for (unsigned i = 0; i < 200000 && web_connections(); i++)
+		tick();
+	CHECK(!web_connections());
+	stack_close(c.e);
+	settle();
+}
+
+/* Makes the sums of a frame right, as far as its lengths make sense. */
+static void sums_right(uint8_t *f, unsigned n)
+{
+	unsigned header = (f[14] & 15) * 4, total = f[16] << 8 | f[17];
+	if (header < 20 || total < header + 20 || total + 14 > n)
+		return;
+	unsigned tcp = total - header;
+	uint8_t *t = f + 14 + header;
+	f[24] = f[25] = t[16] = t[17] = 0;
+	uint16_t s = ~web_fold(web_sum(f + 14, header, 0));
+	memcpy(f + 24, &s, 2);
+	s = ~web_fold((uint64_t)web_sum(t, tcp, 0) + web_sum(f + 26, 8, 0) + (6 << 8) +
+		(uint16_t)(tcp << 8 | tcp >> 8));
+	memcpy(t + 16, &s, 2);
+}
+
+/* Frames of chance, and frames that are almost right. */
+static void garbage(void)
+{
+	static const uint8_t syn[54] = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 9, 8, 0, 0x45, 0, 0, 40, 0, 0,
+		0x40, 0, 64, 6, 0, 0, 10, 0, 0, 9, 10, 0, 0, 2, 9, 9, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 2,
+		16, 0 };
+	test = "garbage";
+	for (unsigned i = 0; i < 200000; i++) {
+		unsigned n = 14 + chance(200);
+		uint8_t *f = malloc(n);
+		for (unsigned j = 0; j < n; j++)
+			f[j] = chance(256);
+		if (chance(4))
+			memcpy(f, syn, n < 54 ? n : 54);
+		if (n >= 54)
+			f[35] = chance(256);
+		for (unsigned flips = chance(3); n >= 54 && flips; flips--)
+			f[12 + chance(n - 12)] ^= 1 << chance(8);
+		if (n >= 54 && chance(3) == 0)
+			f[47] = chance(256);
+		if (n >= 54 && chance(2))
+			sums_right(f, n);
+		server_input(f, n);
+		free(f);
+		if (i % 1000 == 0)
+			tick();
+	}
+	CHECK(web_counts.connections > 1000);
+	settle();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct stack_system system = { now_ms, any, malloc, free, stack_panics };
+	static const struct web_system web = { now_ns, ready, server_sends, scratch, find };
+	unsigned rounds = argc > 1 ? atoi(argv[1]) : 1;
+	seed = argc > 2 ? strtoul(argv[2], NULL, 0) : 1;
+	for (unsigned i = 0; i < BODY_MAX; i++)
+		body[i] = (i * 31 >> 3) + i;
+	for (unsigned i = 0; i < PAGES; i++)
+		page_make(&pages[i], "200 OK", sizes[i]);
+	page_make(&missing, "404 Not Found", 10);
+	stack_init(&system);
+	link_.send = client_sends;
+	stack_link_add(&link_);
+	client_ip = stack_v4(client_at, 0);
+	server = stack_v4(server_ip, 80);
+	stack_link_address(&link_, client_at, (uint8_t[]){ 255, 255, 255, 0 }, (uint8_t[4]){ 0 });
+	web_init(&web, server_mac, server_ip, 80, 12345);
+	run("arp", 1, 0, 0, 0, 0, 0);
+	few_packets();
+	printf("ok web few-packets\n");
+	who_never_reads();
+	printf("ok web who-never-reads\n");
+	garbage();
+	printf("ok web garbage\n");
+	for (unsigned i = 0; i < rounds; i++, seed++) {
+		run("clean", 30, 0, 0, 0, 3, 0);
+		run("lossy", 10, 50, 0, 0, 5, 0);
+		run("reordered", 10, 0, 20, 0, 40, 0);
+		run("no-room", 10, 0, 0, 0, 3, 300);
+		run("everything", 10, 50, 30, 30, 20, 100);
+		run("storm", 4, 250, 100, 50, 30, 100);
+	}
+	static const char *const cases[] = { "clean", "lossy", "reordered", "no-room", "everything", "storm" };
+	for (unsigned i = 0; i < 6; i++)
+		printf("ok web %s\n", cases[i]);
+	return 0;
+}
