@@ -368,9 +368,11 @@ enum exo_domain_state {
 /* The domain page: a data frame of the domain, shared with the kernel. */
 #define EXO_REPO_MAX	256
 #define EXO_ORDER_MAX	192
+#define EXO_SPARE_MAX	128
+#define EXO_SPARE_BITS	32768u
 struct exo_domain_page {
 	/* written by the kernel */
-	uint64_t revoke_want;		/* frames asked back, 0 = none */
+	uint64_t revoke_want;		/* frames asked back and not gone when it was told; 0 = none */
 	uint64_t revoke_deadline;
 	uint64_t revoke_asked;		/* counts requests */
 	uint64_t repo_count;		/* repossessed frames ever; entry i is at i % EXO_REPO_MAX */
@@ -378,6 +380,11 @@ struct exo_domain_page {
 	/* written by the libOS */
 	uint64_t order_count;		/* how many of order[] are valid */
 	uint32_t order[EXO_ORDER_MAX];	/* frames it would rather lose, first ones first */
+	/* Frames on offer: what is asked back is taken from them first, at once, and no event tells.  Bit i
+	 * of the data frame spare[k] (0: none), an own one, is frame k * EXO_SPARE_BITS + i.  The kernel
+	 * clears a bit when it takes the frame, mappings and all; who clears it first has the frame back.
+	 * Both do so atomically. */
+	uint32_t spare[EXO_SPARE_MAX];
 };
 _Static_assert(sizeof(struct exo_domain_page) <= 4096, "domain page");
 

@@ -146,7 +146,8 @@ void flush_do(const struct domain *d, uint64_t flags, uint64_t va, uint64_t page
 /* ---- domains (domain.c, destroy.c, revoke.c) ---------------------------- */
 
 #define DOMAIN_PORTS	8
-#define DOOMED_MAX	32	/* frames taken by force at a time */
+#define DOOMED_MAX	128	/* frames taken at a time, after one sweep */
+#define DOOMED_OFFERED	0x80000000u	/* with a doomed frame: it was on offer */
 
 struct domain {
 	uint32_t id, parent;
@@ -171,6 +172,8 @@ struct domain {
 	uint32_t revoke_frames, revoke_start;	/* wanted; `frames` when asked */
 	uint64_t revoke_deadline;
 	uint64_t revoke_asked, repo_count;	/* as in the domain page, which is not read back */
+	bool revoke_told;		/* what was on offer is too little: the event was signalled */
+	uint32_t spare_next;		/* frame whose offer is looked at next */
 	uint32_t order_next;		/* of the domain page's order: looked at next */
 	uint32_t take_cursor;		/* of the owner list, from the back: looked at last, 0 = none */
 	bool take_all;			/* both have been looked through */

@@ -53,7 +53,7 @@ static uint64_t page_check(const struct domain *d, const struct slot *loan, uint
 bool region_doomed(const struct domain *d, uint64_t pfn)
 {
 	for (unsigned i = 0; i < d->doomed_count; i++)
-		if (d->doomed[i] >> REGION_SHIFT == pfn >> REGION_SHIFT)
+		if ((d->doomed[i] & ~DOOMED_OFFERED) >> REGION_SHIFT == pfn >> REGION_SHIFT)
 			return true;
 	return false;
 }

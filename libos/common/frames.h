@@ -59,6 +59,10 @@ void frame_free_run(uint64_t pfn, unsigned count);
 uint64_t frames_left(void);		/* that could be allocated, promised ones included */
 uint64_t frames_owned(void);		/* taken over or promised in all, allocated or not */
 
+/* The window shows an allocated frame by a page of its own from now on: the kernel can take that frame
+ * alone.  False: it cannot be. */
+bool frame_apart(uint64_t pfn);
+
 /* Frames that no window shows: to give away, lend or turn into objects.  Adjacent as far as
  * possible: fills out[], at most max extents; returns how many frames it got (count or fewer). */
 uint64_t frames_take(uint64_t count, struct exo_start_extent *out, size_t max);

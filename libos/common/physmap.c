@@ -92,6 +92,17 @@ static void pool_refill(void)
 	pool_n += n;
 }
 
+bool frame_apart(uint64_t pfn)
+{
+	struct region *r = region_find(pfn / PER_REGION, NULL);
+	lock_take(&own.lock);
+	if (r && r->map == LARGE && pool_n <= POOL_KEEP)
+		pool_refill();			/* it may split that region itself */
+	bool apart = r && (r->map != LARGE || window_split(r));
+	lock_release(&own.lock);
+	return apart;
+}
+
 static uint64_t cold_zeroed(void)
 {
 	struct region *r = region_with(COLD);

@@ -130,7 +130,8 @@ void mmu_on_fault(bool (*hook)(const struct mmu_fault *f));
 
 /* ---- revocation -------------------------------------------------------------- */
 
-/* Stage 0: pages whose frames may go at once, unasked, content lost.  A page that went is unmapped. */
+/* Stage 0: pages whose frames may go at once, unasked, content lost.  A page that went is unmapped.  An
+ * operation of a batch on a page ends its being discardable first: if its frame went, it is not mapped. */
 void mmu_discardable(uint32_t page, uint32_t n, bool on);
 /* Stage 1: so many frames more are wanted until `deadline` (ns, port.h's clock).  Called at any
  * moment, between two instructions of the program: the hook makes a note; the program answers by

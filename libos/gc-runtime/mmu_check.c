@@ -33,6 +33,18 @@ static bool right(const struct mmu_op *o)
 	return false;
 }
 
+void mmu_settle(const struct mmu_op *op, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (op[i].op == MMU_MAP || op[i].op == MMU_MAP_FRAME)
+			continue;
+		if (op[i].n <= mmu.pages && op[i].page <= mmu.pages - op[i].n)
+			mmu_discardable(op[i].page, op[i].n, false);
+		if (op[i].op == MMU_SWAP && op[i].n <= mmu.pages && op[i].arg <= mmu.pages - op[i].n)
+			mmu_discardable(op[i].arg, op[i].n, false);
+	}
+}
+
 int mmu_check(const struct mmu_op *op, unsigned n)
 {
 	uint64_t need = 0;

@@ -6,6 +6,8 @@
 
 /* By the back end: was this frame taken, and not put back? */
 bool mmu_frame_taken(uint64_t frame);
+/* The pages of a batch are not discardable any more. */
+void mmu_settle(const struct mmu_op *op, unsigned n);
 /* 0, -EINVAL, or -ENOMEM: more frames are needed than are free. */
 int mmu_check(const struct mmu_op *op, unsigned n);
 

@@ -4,6 +4,9 @@
  * hardware's entries themselves.  They are written by pt_write in batches; pt_clean reads and clears
  * bits; a page fault is an upcall, and the way back is an iretq, without the kernel.
  *
+ * Frames that may go at once are on offer in the domain page: a bit each in bitmaps that are shared with
+ * the kernel.  Who clears a bit first, the kernel or this file, has the frame.
+ *
  * Left to libos/common: where frames come from, and the physmap that is mmu_window.
  */
 #include "libos/gc-runtime/mmu_check.h"
@@ -34,12 +37,13 @@ static struct {
 	bool inside;
 	void (*revoke)(uint64_t frames, uint64_t deadline);
 	volatile struct exo_domain_page *page;
-	uint64_t want;			/* frames asked back, not given yet */
+	uint64_t want, asked;		/* frames asked back, not given yet; requests seen */
 	uint64_t repo_seen;
 	uint32_t victim[MMU_VICTIMS], victim_pfn[MMU_VICTIMS], victims;
 	uint32_t lost[MMU_VICTIMS], lost_n;
-	uint32_t given[MMU_VICTIMS], givens;	/* frames out of the pool, for the kernel to take */
-	struct { uint32_t first, end; } discardable;
+	/* On offer, by frame: shared with the kernel; and those that pages of the region show. */
+	struct { uint64_t *shared, *pages; } offers[EXO_SPARE_MAX];
+	uint64_t discardable;		/* set bits in all `pages` */
 } ex;
 
 static void must(uint64_t status, const char *what)
@@ -48,10 +52,17 @@ static void must(uint64_t status, const char *what)
 		port_fail("mmu: %s: %s\n", what, exo_status_text(status));
 }
 
+static void settle_offers(void);
+
 /* ---- frames ------------------------------------------------------------------------------- */
 
 uint64_t mmu_frames_free(void) { return ex.left; }
-uint64_t mmu_frames_total(void) { return ex.total; }
+uint64_t mmu_frames_total(void)
+{
+	settle_offers();
+	return ex.total;
+}
+
 bool mmu_frame_taken(uint64_t frame) { return frame != 0; }	/* of others: the kernel refuses */
 
 uint64_t mmu_frame_take(void)
@@ -168,6 +179,7 @@ static void part(const struct mmu_op *op, unsigned n)
 
 int mmu_batch(const struct mmu_op *op, unsigned n)
 {
+	mmu_settle(op, n);
 	int error = mmu_check(op, n);
 	if (error)
 		return error;
@@ -255,44 +267,85 @@ static bool on_exception(struct upcall_regs *r)
 
 void mmu_on_revoke(void (*hook)(uint64_t frames, uint64_t deadline)) { ex.revoke = hook; }
 
-/* One stretch of pages: what a runtime can lose at once lies together. */
+/* The bitmaps that hold a frame's bits are made when they are first needed; false: they cannot be. */
+static bool offers_ready(uint64_t pfn)
+{
+	uint64_t k = pfn / EXO_SPARE_BITS, frame;
+	if (k >= EXO_SPARE_MAX || !ex.page || ex.offers[k].shared)
+		return k < EXO_SPARE_MAX && ex.page;
+	uint64_t *pages = page_new(&frame), *shared = page_new(&frame);
+	if (!shared || !pages)
+		return false;
+	ex.offers[k].shared = shared;
+	ex.offers[k].pages = pages;
+	ex.page->spare[k] = frame;
+	return true;
+}
+
+static bool bit_flip(uint64_t *map, uint64_t pfn, bool on)
+{
+	uint64_t *word = map + pfn % EXO_SPARE_BITS / 64, bit = 1ul << pfn % 64;
+	return bit & (on ? __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST) :
+		__atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST));
+}
+
+static void discardable_on(uint32_t page)
+{
+	uint64_t pfn = mmu_frame(page);
+	if (!pfn || !offers_ready(pfn) || !frame_apart(pfn))
+		return;
+	if (!bit_flip(ex.offers[pfn / EXO_SPARE_BITS].pages, pfn, true))
+		ex.discardable++;
+	bit_flip(ex.offers[pfn / EXO_SPARE_BITS].shared, pfn, true);
+}
+
+/* The frame of a page is the pool's again, or it is gone, and the page is unmapped. */
+static void discardable_off(uint32_t page)
+{
+	uint64_t pfn = mmu_frame(page), k = pfn / EXO_SPARE_BITS;
+	if (!pfn || k >= EXO_SPARE_MAX || !ex.offers[k].pages || !bit_flip(ex.offers[k].pages, pfn, false))
+		return;
+	ex.discardable--;
+	if (bit_flip(ex.offers[k].shared, pfn, false))
+		return;
+	ex.total--;
+	pt_batch_start(&ex.batch, 0, 0);
+	set(page, 0, EXO_PT_SET);
+	must(pt_batch_end(&ex.batch, EXO_FLUSH_ALL), "pt_write");
+}
+
 void mmu_discardable(uint32_t page, uint32_t n, bool on)
 {
-	if (on && ex.discardable.end == page)
-		ex.discardable.end += n;
-	else if (on)
-		ex.discardable.first = page, ex.discardable.end = page + n;
-	else
-		ex.discardable.first = ex.discardable.end = 0;
+	for (uint32_t p = page; p < page + n && (on || ex.discardable); p++)
+		on ? discardable_on(p) : discardable_off(p);
+}
+
+/* What the kernel has taken of the discardable pages. */
+static void settle_offers(void)
+{
+	for (unsigned k = 0; k < EXO_SPARE_MAX && ex.discardable; k++)
+		for (unsigned w = 0; ex.offers[k].pages && w < EXO_SPARE_BITS / 64; w++) {
+			uint64_t gone = ex.offers[k].pages[w] &
+				~*(volatile uint64_t *)&ex.offers[k].shared[w];
+			ex.offers[k].pages[w] &= ~gone;
+			for (; gone; gone &= gone - 1, ex.discardable--)
+				ex.total--;
+		}
 }
 
 static void publish(void)
 {
-	unsigned n = 0;
-	for (unsigned i = 0; i < ex.givens && n < EXO_ORDER_MAX; i++)
-		ex.page->order[n++] = ex.given[i];
-	for (unsigned i = 0; i < ex.victims && n < EXO_ORDER_MAX; i++)
-		ex.page->order[n++] = ex.victim_pfn[i];
-	ex.page->order_count = n;
+	for (unsigned i = 0; i < ex.victims && i < EXO_ORDER_MAX; i++)
+		ex.page->order[i] = ex.victim_pfn[i];
+	ex.page->order_count = ex.victims;
 }
 
-static bool drop_given(uint32_t pfn)
-{
-	for (unsigned i = 0; i < ex.givens; i++)
-		if (ex.given[i] == pfn) {
-			ex.given[i] = ex.given[--ex.givens];
-			return true;
-		}
-	return false;
-}
-
-/* What the kernel has taken since: frames that were named, or victims. */
+/* What the kernel has taken by force. */
 static void settle(void)
 {
+	settle_offers();
 	while (ex.page && ex.repo_seen < ex.page->repo_count) {
 		uint32_t pfn = ex.page->repo[ex.repo_seen++ % EXO_REPO_MAX];
-		if (drop_given(pfn))
-			continue;
 		for (unsigned i = 0; i < ex.victims; i++)
 			if (ex.victim_pfn[i] == pfn && ex.lost_n < MMU_VICTIMS) {
 				ex.lost[ex.lost_n++] = ex.victim[i];
@@ -301,21 +354,18 @@ static void settle(void)
 	}
 }
 
-/* A domain can't give frames to one that it holds no capability to: it names them as the first that
- * the kernel takes.  They are frames that no window shows: the kernel would take the window's page, be it
- * a large one. */
+/* A domain can't give frames to one that it holds no capability to: it puts them on offer, unmapped, and
+ * forgets them. */
 uint64_t mmu_give(uint64_t n)
 {
 	uint64_t frame;
 	settle();
-	for (; n && ex.want && ex.left && ex.givens < MMU_VICTIMS && (frame = frame_take()); n--) {
-		ex.given[ex.givens++] = frame;
+	for (; n && ex.want && ex.left && (frame = frame_take()) && offers_ready(frame); n--) {
+		bit_flip(ex.offers[frame / EXO_SPARE_BITS].shared, frame, true);
 		ex.left--;
 		ex.want--;
 		ex.total--;
 	}
-	if (ex.page)
-		publish();
 	return ex.want;
 }
 
@@ -336,16 +386,15 @@ uint32_t mmu_lost(void)
 	return ex.lost_n ? ex.lost[--ex.lost_n] : ~0u;
 }
 
+/* The event comes for a request that offers did not meet, and when frames were taken by force.  Frames are
+ * not touched here: the program may be in the middle of allocating one. */
 static void on_revoke(struct upcall_regs *r, unsigned bit, void *arg)
 {
 	(void)r, (void)bit, (void)arg;
+	if (ex.page->revoke_asked == ex.asked)
+		return;
+	ex.asked = ex.page->revoke_asked;
 	ex.want = ex.page->revoke_want;
-	mmu_give(ex.want);
-	for (uint32_t p = ex.discardable.first; p < ex.discardable.end && ex.want; p++)
-		if (mmu_frame(p)) {
-			mmu_do(MMU_UNMAP, p, 1, 0, 0);
-			mmu_give(1);
-		}
 	if (ex.want && ex.revoke)
 		ex.revoke(ex.want, ex.page->revoke_deadline);
 }

@@ -151,7 +151,6 @@ static void unmap(const struct mmu_op *o)
 		if (o->op == MMU_UNMAP)
 			mmu_frame_put(mmu_frame(o->page + i));
 		lx.pte[o->page + i] = 0;
-		bit_set(lx.discardable, o->page + i, false);
 	}
 	install(o->page, o->n);
 }
@@ -191,6 +190,7 @@ static void carry_out(const struct mmu_op *o)
 
 int mmu_batch(const struct mmu_op *op, unsigned n)
 {
+	mmu_settle(op, n);
 	int error = mmu_check(op, n);
 	for (unsigned i = 0; i < n && !error; i++)
 		if (op[i].n)

@@ -1,5 +1,9 @@
-/* A session whose child, a program of the GC runtime, is asked for frames (domain_revoke) three times.
- * Output only: what it found. */
+/* A session whose children, programs of the GC runtime, are asked for frames (domain_revoke).  First one that
+ * goes on working meanwhile (revoked.c); then such as have frames of one kind to give (supplier.c), of
+ * which it says what an answer takes: with the option `figures`, a line `count SUPPLY K SAMPLES MEDIAN P99`
+ * for each number of frames, in ns, from the first call to the last; under -icount an instruction is one.
+ * Output only: what it found.
+ */
 #include "tests/guest/report.h"
 
 VIRTUE_NOTE("bare");
@@ -8,14 +12,21 @@ VIRTUE_NOTE("bare");
 #define ASKS		3u
 #define PART		100u
 #define READY		40u
+#define SUPPLY		24576u		/* frames that a supplier has to give, with the option `figures` */
+#define SUPPLY_SMALL	2048u
+#define OTHERS		5000u		/* frames of a supplier beside them, and beside its store in memory */
+#define SAMPLES		100u
 #define CHECK(what)	do { if (!(what)) return #what; } while (0)
 
-extern const uint8_t child_image[], child_image_end[];
-__asm__(".pushsection .rodata\n.balign 16\n.globl child_image, child_image_end\n"
-	"child_image: .incbin \"" CHILD_ELF "\"\nchild_image_end:\n.popsection\n");
+#define IMAGE(name, file) \
+	extern const uint8_t name##_image[], name##_image_end[]; \
+	__asm__(".pushsection .rodata\n.balign 16\n.globl " #name "_image, " #name "_image_end\n" \
+		#name "_image: .incbin \"" file "\"\n" #name "_image_end:\n.popsection\n")
+IMAGE(revoked, REVOKED_ELF);
+IMAGE(supplier, SUPPLIER_ELF);
 
 static struct spawn child;
-static struct exo_start_extent quota[16];
+static struct exo_start_extent quota[EXO_START_EXTENTS];
 static struct elf_image elf;
 static volatile bool ready;
 
@@ -25,21 +36,23 @@ static void on_ready(struct upcall_regs *r, unsigned bit, void *arg)
 	ready = true;
 }
 
-static const char *start_child(const struct exo_start *s)
+/* ---- children --------------------------------------------------------------------------------------- */
+
+static uint64_t ready_event;
+
+static const char *child_start(const uint8_t *image, const uint8_t *end, uint64_t frames, const char *options)
 {
-	struct exo_result e = exo_event_create(EXO_SLOT_ANY, 0, 1ul << READY);
-	CHECK(!e.status);
-	event_handle(READY, on_ready, NULL);
 	static struct spawn_cap caps[3];
-	caps[0] = (struct spawn_cap){ "ready", e.value, EXO_R_SIGNAL, 0, 0 };
-	caps[1] = (struct spawn_cap){ CAP_CLOCK, start_cap(s, CAP_CLOCK), EXO_R_READ, 0, 0 };
-	caps[2] = (struct spawn_cap){ CAP_MACHINE, start_cap(s, CAP_MACHINE), EXO_R_LOG, 0, 0 };
-	CHECK(!elf_parse(child_image, child_image_end - child_image, 0x10000, 1ul << 47, &elf));
-	CHECK(frames_take(QUOTA, quota, ARRAY_LEN(quota)) == QUOTA);
+	caps[0] = (struct spawn_cap){ "ready", ready_event, EXO_R_SIGNAL, 0, 0 };
+	caps[1] = (struct spawn_cap){ CAP_CLOCK, start_cap(start_page, CAP_CLOCK), EXO_R_READ, 0, 0 };
+	caps[2] = (struct spawn_cap){ CAP_MACHINE, start_cap(start_page, CAP_MACHINE), EXO_R_LOG, 0, 0 };
+	CHECK(!elf_parse(image, end - image, 0x10000, 1ul << 47, &elf));
+	CHECK(frames_take(frames, quota, ARRAY_LEN(quota)) == frames);
 	child = (struct spawn){ .elf = &elf, .quota = quota, .object = frame_take(),
-		.table = frame_take(), .caps = caps, .cap_count = 3 };
+		.table = frame_take(), .caps = caps, .cap_count = 3, .cmdline = options };
 	while (child.quota_extents < ARRAY_LEN(quota) && quota[child.quota_extents].count)
 		child.quota_extents++;
+	ready = false;
 	CHECK(spawn_create(&child));
 	CHECK(!spawn_start(&child));
 	for (uint64_t until = time_now() + 20 * NS_PER_SEC; !ready && time_now() < until;)
@@ -48,18 +61,7 @@ static const char *start_child(const struct exo_start *s)
 	return NULL;
 }
 
-/* The child names frames in time, so that those it still uses are not taken. */
-static const char *ask(void)
-{
-	uint64_t deadline = time_now() + NS_PER_SEC;
-	struct exo_result r;
-	while ((r = exo_domain_revoke(child.domain, PART, deadline)).status == EXO_AGAIN)
-		time_sleep_until(time_now() + 10 * NS_PER_MS);
-	CHECK(!r.status && r.value >= PART);
-	return NULL;
-}
-
-static void report_child(void)
+static void child_report(void)
 {
 	struct exo_domain_info info;
 	if (!exo_domain_info(child.domain, &info).status)
@@ -67,7 +69,7 @@ static void report_child(void)
 			info.fault_addr, info.regs.rip);
 }
 
-static const char *ended(void)
+static const char *child_ended(void)
 {
 	struct exo_domain_info info;
 	uint64_t until = time_now() + 30 * NS_PER_SEC;
@@ -77,28 +79,141 @@ static const char *ended(void)
 	} while (info.state == EXO_DS_ACTIVE && time_now() < until);
 	if (info.state == EXO_DS_EXITED && !info.status)
 		return NULL;
+	child_report();
 	return "the child did not end well";
 }
 
-static const char *setup(const struct exo_start *s)
+/* What it owned is ours again: its quota. */
+static const char *child_drop(void)
 {
-	CHECK(!frames_init(s, true));
-	CHECK(!time_init(s, 0));
-	return start_child(s);
+	uint64_t frames;
+	CHECK(!spawn_destroy(child.domain, &frames));
+	for (unsigned i = 0; i < child.quota_extents; i++)
+		CHECK(frames_put(child.quota[i].pfn, child.quota[i].count));
+	CHECK(frames_put(child.object, 1) && frames_put(child.table, 1));
+	return NULL;
+}
+
+/* ---- a child that goes on working ------------------------------------------------------------------- */
+
+static const char *ask(void)
+{
+	uint64_t deadline = time_now() + NS_PER_SEC;
+	struct exo_result r;
+	while ((r = exo_domain_revoke(child.domain, PART, deadline)).status == EXO_AGAIN)
+		time_sleep_until(time_now() + 10 * NS_PER_MS);
+	CHECK(!r.status && r.value >= PART);
+	CHECK(time_now() < deadline);		/* it complied */
+	return NULL;
+}
+
+static void working(void)
+{
+	const char *wrong = child_start(revoked_image, revoked_image_end, QUOTA, "");
+	report_case("gc_revoke_start", wrong);
+	for (unsigned i = 0; i < ASKS && !wrong; i++)
+		wrong = ask();
+	report_case("gc_revoke_asked", wrong);
+	wrong = wrong ? wrong : child_ended();
+	report_case("gc_revoke_ended", wrong ? wrong : child_drop());
+}
+
+/* ---- children that have frames of one kind ------------------------------------------------------------ */
+
+static uint64_t sample[SAMPLES];
+static unsigned samples;
+
+/* Everything that is on offer goes before the child is told, who then ends. */
+static const char *discardable_end(uint64_t left)
+{
+	struct exo_domain_info info;
+	CHECK(!exo_domain_info(child.domain, &info).status && info.state == EXO_DS_ACTIVE);
+	struct exo_result r = exo_domain_revoke(child.domain, left + 1, time_now() + 10 * NS_PER_SEC);
+	while (r.status == EXO_AGAIN && r.value < left)
+		r = exo_domain_revoke(child.domain, left + 1, 0);
+	CHECK(r.status == EXO_AGAIN && r.value == left);
+	while (exo_domain_revoke(child.domain, left + 1, 0).status == EXO_AGAIN &&
+		!exo_domain_info(child.domain, &info).status && info.state == EXO_DS_ACTIVE)
+		exo_yield(child.context);
+	return child_ended();
+}
+
+static const char *supplies(const char *supply, uint64_t k, uint64_t all)
+{
+	char options[64];
+	bool discardable = !strcmp(supply, "discardable"), stored = supply[0] == 'c' || supply[1] == 'i';
+	uint64_t left = all, store = stored && !discardable ? all + OTHERS : 0;
+	snprintf(options, sizeof options, "supply=%s frames=%lu", supply, all);
+	const char *wrong = child_start(supplier_image, supplier_image_end, all + OTHERS + store, options);
+	for (; !wrong && left >= k && samples < SAMPLES; left -= k) {
+		uint64_t start = time_now();
+		struct exo_result r;
+		while ((r = exo_domain_revoke(child.domain, k, start + 20 * NS_PER_SEC)).status == EXO_AGAIN)
+			exo_yield(child.context);
+		sample[samples++] = time_now() - start;
+		CHECK(!r.status && r.value == k);
+	}
+	if (!wrong && discardable)
+		wrong = discardable_end(left);
+	if (wrong)
+		child_report();
+	return wrong ? wrong : child_drop();
+}
+
+static void sort(uint64_t *v, unsigned n)
+{
+	for (unsigned i = 1; i < n; i++)
+		for (unsigned k = i; k && v[k - 1] > v[k]; k--) {
+			uint64_t t = v[k];
+			v[k] = v[k - 1];
+			v[k - 1] = t;
+		}
+}
+
+static const char *figure(const char *supply, uint64_t k)
+{
+	unsigned n = k > 1024 ? 16384 * 10 / k : SAMPLES;
+	const char *wrong = NULL;
+	for (samples = 0; samples < n && !wrong;)
+		wrong = supplies(supply, k, SUPPLY);
+	sort(sample, samples);
+	if (!wrong)
+		report_line("count %s %lu %u %lu %lu", supply, k, samples, sample[samples / 2],
+			sample[(samples * 99 + 99) / 100 - 1]);
+	return wrong;
+}
+
+static void suppliers(bool figures)
+{
+	static const char *const supply[] = { "discardable", "empty", "clean", "dirty" };
+	for (unsigned i = 0; i < ARRAY_LEN(supply); i++) {
+		char name[32];
+		const char *wrong = NULL;
+		snprintf(name, sizeof name, "gc_revoke_%s", supply[i]);
+		if (figures)
+			for (uint64_t k = 1; k <= 16384 && !wrong; k *= 4)
+				wrong = figure(supply[i], k);
+		samples = 0;
+		report_case(name, wrong ? wrong : supplies(supply[i], 300, SUPPLY_SMALL));
+	}
 }
 
 int main(struct exo_start *s)
 {
 	static const struct upcall_handlers handlers = { .event = event_dispatch };
+	char figures[4];
 	upcall_set(&handlers);
 	report_start(s);
-	const char *wrong = setup(s);
-	report_case("gc_revoke_start", wrong);
-	for (unsigned i = 0; i < ASKS && !wrong; i++)
-		wrong = ask();
-	report_case("gc_revoke_asked", wrong);
-	report_case("gc_revoke_ended", wrong ? wrong : ended());
-	if (report_failures())
-		report_child();
+	struct exo_result e = exo_event_create(EXO_SLOT_ANY, 0, 1ul << READY);
+	ready_event = e.value;
+	event_handle(READY, on_ready, NULL);
+	if (e.status || frames_init(s, true) || time_init(s, 0)) {
+		report_fail("gc_revoke_setup", "no event, frames or clock");
+		report_end();
+	}
+	bool all = start_option(s, "figures", figures, sizeof figures) >= 0;
+	if (!all)
+		working();
+	suppliers(all);
 	report_end();
 }

@@ -431,6 +431,21 @@ static void end_both(uint32_t frames)
 			"frame %x is not as it was", pfn);
 }
 
+/* A hostile program has frames on offer: its own, others', the bitmap itself. */
+static void offer(const struct hostile *h)
+{
+	struct exo_domain_page *page = h->d->page ? pfn_to_virt(h->d->page) : NULL;
+	uint32_t map = h->first + chance(24);
+
+	if (!page) {
+		call(EXO_CALL_DOMAIN_CTL, h->cap, EXO_DOM_PAGE, map, 0, 0, 0);
+		return;
+	}
+	page->spare[chance(3)] = chance(8) ? map : any();
+	if (frame_table[map].owner == h->d->id && frame_table[map].type == EXO_F_DATA)
+		((uint64_t *)pfn_to_virt(map))[h->first / 64] = model_random();
+}
+
 /* Init meddles: asks frames back, by force too. */
 static void meddle(void)
 {
@@ -439,6 +454,8 @@ static void meddle(void)
 	if (!model_run(0, model_init()))
 		return;
 	model_on(0);
+	if (chance(3) == 0)
+		offer(h);
 	call(EXO_CALL_DOMAIN_REVOKE, h->cap, chance(8), model_time + chance(2000), 0, 0, 0);
 	if (chance(4) == 0)
 		call(EXO_CALL_DOMAIN_CTL, h->cap, EXO_DOM_START, 0, 0, 0, 0);
