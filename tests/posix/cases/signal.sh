@@ -65,9 +65,9 @@ sleep 47 & p=$!; pidof sleep | grep -q "\b$p\b" && echo found; kill $p; wait $p;
 #@ watchdog
 (sleep 0.3; kill -TERM $$ 2>/dev/null) & trap 'echo timed out; exit 9' TERM; while :; do :; done
 #@ busy-loop-interrupted
-sh -c 'while :; do :; done' & p=$!; sleep 0.2; kill -TERM $p; wait $p; echo $?
+exec 2>/dev/null; sh -c 'while :; do :; done' & p=$!; sleep 0.2; kill -TERM $p; wait $p; echo $?
 #@ kill-by-exec-child
-sh -c 'exec sleep 5' & p=$!; sleep 0.2; kill $p; wait $p; echo $?
+exec 2>/dev/null; sh -c 'exec sleep 5' & p=$!; sleep 0.2; kill $p; wait $p; echo $?
 #@ alarm-timeout-nested
 timeout 1 sh -c 'trap "echo termed; exit 4" TERM; sleep 5 & wait'; echo $?
 #@ sigpipe-trap
