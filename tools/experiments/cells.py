@@ -76,22 +76,22 @@ def barriers(small):
             for collector in ("gen", "gen-card"):
                 yield Cell("barriers", system, collector, "aware", bench=bench, small=small,
                            heap=256 >> min(small, 2), store="memory", icount=True,
-                           boot=f"barriers-{system}", seconds=5)
+                           boot=f"barriers-{system}-{bench}", seconds=5)
 
 
-def matrix(small, factors, systems=("virtue", "linux")):
+def matrix(small, factors, system, benches=BENCHES, pagers=PAGERS):
     """Every collector with every pager and benchmark, by counts of pages, paging to memory."""
     size = {"trees": 1400, "binary-trees": 700, "lru-cache": 1500, "graph": 740,
             "transactions": 950}         # KiB, of benchmarks of a sixty-fourth
-    for system in systems:
-        for bench in BENCHES:
+    for bench in benches:
+        for collector in COLLECTORS:
+            # Linux takes long to boot under -icount
+            boot = f"matrix-{system}-{bench}" + (f"-{collector}" if system == "virtue" else "")
             for factor in factors:
-                for collector in COLLECTORS:
-                    for pager in PAGERS:
-                        yield Cell("matrix", system, collector, pager, bench=bench,
-                                   memory=int((size[bench] << 6 >> small) * factor), small=small,
-                                   heap=512 >> small, store="memory", icount=True,
-                                   boot=f"matrix-{system}-{bench}-{collector}", seconds=2)
+                for pager in pagers:
+                    yield Cell("matrix", system, collector, pager, bench=bench, boot=boot,
+                               memory=int((size[bench] << 6 >> small) * factor), small=small,
+                               heap=512 >> small, store="memory", icount=True, seconds=2)
 
 
 def disk_matrix(small, limits):
@@ -126,14 +126,15 @@ LIMITS = (224, 192, 160, 128, 96, 72, 48)
 
 
 def default_set():
-    return [*film(), *memory(LIMITS), *barriers(4), *matrix(6, (1,))]
+    return [*film(), *memory(LIMITS), *barriers(2), *matrix(6, (1,), "virtue"),
+            *matrix(6, (1,), "linux", ("trees", "lru-cache"), ("aware", "lru"))]
 
 
 def full_set():
     more = (("gen", "lru"), ("bookmark", "aware"), ("gen", "aware"), ("compact", "aware"))
     limits = (240, 224, 208, 192, 176, 160, 144, 128, 112, 96, 80, 64, 48)
-    return [*film(), *memory(limits, more=more), *barriers(2), *matrix(6, (1, 1.5, 2)),
-            *disk_matrix(2, (128, 96, 64, 48))]
+    return [*film(), *memory(limits, more=more), *barriers(0), *matrix(6, (1, 1.5, 2), "virtue"),
+            *matrix(6, (1, 1.5, 2), "linux"), *disk_matrix(2, (128, 96, 64, 48))]
 
 
 SETS = {"default": default_set, "full": full_set, "tiny": lambda: list(tiny())}
