@@ -272,7 +272,7 @@ static bool cr_write(struct vcpu *v, unsigned n, uint64_t value)
 		v->info->cr2 = value;
 		return true;
 	case 3:
-		return !roots_set(v, value >> EXO_PAGE_SHIFT);
+		return !roots_set(v, value >> EXO_PAGE_SHIFT, 0);
 	case 4:
 		v->cr4 = value;
 		return true;

@@ -70,7 +70,7 @@ GLOBAL \masked
 	push %r15
 	mov %rsp, %rdi
 	cld
-	call vcpu_on_syscall
+	call vcpu_on_hypercall
 	mov %rsp, %rdi
 	jmp vmm_leave
 .endm

@@ -101,20 +101,30 @@ void hypercall(struct vcpu *v, struct upcall_regs *r)
 
 int64_t call_multicall(struct vcpu *v, const uint64_t a[6])
 {
-	if (a[1] > MULTICALL_MAX)
-		return -XEN_EINVAL;
-	for (uint64_t i = 0; i < a[1]; i++) {
-		guest_va at = a[0] + i * sizeof(struct xen_multicall);
+	struct gather g;
+	int64_t e = a[1] > MULTICALL_MAX ? -XEN_EINVAL : 0;
+	gather_start(&g, v);
+	for (uint64_t i = 0; !e && i < a[1]; i++) {
 		struct xen_multicall m;
-		if (!guest_read(&m, at, sizeof m))
-			return -XEN_EFAULT;
-		m.result = m.op == XEN_MULTICALL ? -XEN_EINVAL : call_one(v, m.op, m.args);
+		guest_va at = a[0] + i * sizeof m;
+		if (!guest_read(&m, at, sizeof m)) {
+			e = -XEN_EFAULT;
+			break;
+		}
 		if (m.op < XEN_CALLS)
 			v->calls[m.op]++;
-		if (!guest_write(at + offsetof(struct xen_multicall, result), &m.result, sizeof m.result))
-			return -XEN_EFAULT;
+		at += offsetof(struct xen_multicall, result);
+		if (gather_take(&g, &m, at)) {
+			m.result = 0;
+		} else {
+			gather_run(&g);
+			m.result = m.op == XEN_MULTICALL ? -XEN_EINVAL : call_one(v, m.op, m.args);
+		}
+		if (!guest_write(at, &m.result, sizeof m.result))
+			e = -XEN_EFAULT;
 	}
-	return 0;
+	gather_run(&g);
+	return e;
 }
 
 /* ---- iret --------------------------------------------------------------------------------- */

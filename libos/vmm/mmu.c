@@ -137,28 +137,60 @@ int64_t call_mmu_update(struct vcpu *v, const uint64_t a[6])
 
 /* ---- update_va_mapping ------------------------------------------------------------------------- */
 
-int64_t call_update_va_mapping(struct vcpu *v, const uint64_t a[6])
+bool mapping_item(const struct vcpu *v, const uint64_t a[6], struct exo_pt_item *item, uint64_t *flush)
 {
 	uint64_t entry = canonical(a[0]) && guest_range_ok(a[0], 1) ? mmu_walk(v->root_k, a[0], 1) : 0;
-	uint64_t flush = a[2] & ~(uint64_t)XEN_UVMF_KIND ? EXO_FLUSH_ALL : EXO_FLUSH_LOCAL;
-	struct exo_pt_item item = { entry | EXO_PT_SET, a[1] };
-	if (!entry)
-		return -XEN_EINVAL;
+	*flush = a[2] & ~(uint64_t)XEN_UVMF_KIND ? EXO_FLUSH_ALL : EXO_FLUSH_LOCAL;
+	*item = (struct exo_pt_item){ entry | EXO_PT_SET, a[1] };
 	switch (a[2] & XEN_UVMF_KIND) {
 	case 0:
-		flush = EXO_FLUSH_NONE;
+		*flush = EXO_FLUSH_NONE;
 		break;
 	case XEN_UVMF_INVLPG:
-		flush |= EXO_FLUSH_VA;
+		*flush |= EXO_FLUSH_VA;
 		break;
 	}
+	return entry;
+}
+
+int64_t call_update_va_mapping(struct vcpu *v, const uint64_t a[6])
+{
+	struct exo_pt_item item;
+	uint64_t flush;
+	if (!mapping_item(v, a, &item, &flush))
+		return -XEN_EINVAL;
 	return exo_pt_write(0, &item, 1, 0, flush, a[0] & -EXO_PAGE_SIZE).status ? -XEN_EINVAL : 0;
 }
 
 /* ---- roots ------------------------------------------------------------------------------------- */
 
+/* Makes u the user root that the kernel loads with k. */
+static uint64_t pair(uint64_t k, uint64_t u)
+{
+	if (note_of(k)->pair == u)
+		return EXO_OK;
+	table_unpair(k);
+	table_unpair(u);
+	uint64_t status = exo_root_pair(0, k, u).status;
+	if (!status) {
+		note_of(k)->pair = u;
+		note_of(u)->pair = k;
+		note_of(u)->user = 1;
+	}
+	return status;
+}
+
+/* One with the monitor's slots is a kernel root: user code would see the monitor. */
+static bool is_user_root(uint64_t u)
+{
+	struct note *n = note_of(u);
+	const uint64_t *t = table_of(u);
+	return n && n->level == 4 && !n->adopted &&
+		!(t[M2P_SLOT] | t[MONITOR_SLOT] | t[PHYSMAP_SLOT] | t[RAM_SLOT]);
+}
+
 /* Loads a kernel root: at once if this is the calling vCPU, else when it starts. */
-static int64_t kernel_root_load(struct vcpu *v, uint64_t k)
+static int64_t kernel_root_load(struct vcpu *v, uint64_t k, uint64_t u)
 {
 	struct note *n = note_of(k);
 	if (!n)
@@ -169,6 +201,8 @@ static int64_t kernel_root_load(struct vcpu *v, uint64_t k)
 	if (!e)
 		n->adopted = 1;
 	table_ref(k);
+	if (!e && k != u && is_user_root(u))
+		pair(k, u);
 	if (!e && v->up && exo_context_ctl(0, EXO_CTX_ROOTS, k, 0, 0).status)
 		e = -XEN_EINVAL;
 	uint64_t unused = e ? k : v->root_k;
@@ -179,18 +213,17 @@ static int64_t kernel_root_load(struct vcpu *v, uint64_t k)
 	return e;
 }
 
-int64_t roots_set(struct vcpu *v, uint64_t k)
+int64_t roots_set(struct vcpu *v, uint64_t k, uint64_t u)
 {
 	if (v->up && k == v->root_k)
 		return exo_tlb_flush(0, 0, EXO_FLUSH_LOCAL).status ? -XEN_EINVAL : 0;
 	lock_take(&vm.lock);
-	int64_t e = kernel_root_load(v, k);
+	int64_t e = kernel_root_load(v, k, u);
 	v->user_ready = v->root_u && note_of(v->root_k)->pair == v->root_u;
 	lock_release(&vm.lock);
 	return e;
 }
 
-/* One with the monitor's slots is a kernel root: user code would see the monitor. */
 int64_t root_user_set(struct vcpu *v, uint64_t u)
 {
 	struct note *n = u ? note_of(u) : NULL;
@@ -199,9 +232,8 @@ int64_t root_user_set(struct vcpu *v, uint64_t u)
 		return -XEN_EINVAL;
 	lock_take(&vm.lock);
 	if (u && !(e = table_promote(u, 4))) {
-		const uint64_t *t = table_of(u);
 		table_ref(u);
-		if (t[M2P_SLOT] | t[MONITOR_SLOT] | t[PHYSMAP_SLOT] | t[RAM_SLOT])
+		if (!is_user_root(u))
 			e = -XEN_EINVAL;
 	}
 	uint64_t unused = e ? u : v->root_u;
@@ -217,23 +249,10 @@ int64_t root_user_set(struct vcpu *v, uint64_t u)
 /* Before code of the user root runs: the kernel's pair is what the guest asked for. */
 int64_t roots_pair(struct vcpu *v)
 {
-	struct note *k, *u;
-	uint64_t status = EXO_OK;
 	if (!v->root_u)
 		return -XEN_EINVAL;
 	lock_take(&vm.lock);
-	k = note_of(v->root_k);
-	u = note_of(v->root_u);
-	if (k->pair != v->root_u) {
-		table_unpair(v->root_k);
-		table_unpair(v->root_u);
-		status = exo_root_pair(0, v->root_k, v->root_u).status;
-		if (!status) {
-			k->pair = v->root_u;
-			u->pair = v->root_k;
-			u->user = 1;
-		}
-	}
+	uint64_t status = pair(v->root_k, v->root_u);
 	lock_release(&vm.lock);
 	if (!status)
 		status = exo_context_ctl(0, EXO_CTX_ROOTS, v->root_k, 0, 0).status;
@@ -242,14 +261,6 @@ int64_t roots_pair(struct vcpu *v)
 }
 
 /* ---- mmuext_op ----------------------------------------------------------------------------------- */
-
-static int64_t pin_op(unsigned cmd, uint64_t mfn)
-{
-	lock_take(&vm.lock);
-	int64_t e = cmd == XEN_UNPIN ? table_unpin(mfn) : table_pin(mfn, cmd - XEN_PIN_L1 + 1);
-	lock_release(&vm.lock);
-	return e;
-}
 
 static int64_t flush_op(unsigned cmd, uint64_t va)
 {
@@ -267,15 +278,10 @@ static int64_t page_op(unsigned cmd, uint64_t to, uint64_t from)
 		~0ul, EXO_PAGE_SIZE, 0).status ? -XEN_EINVAL : 0;
 }
 
-static int64_t mmuext_one(struct vcpu *v, const struct xen_mmuext_op *op)
+/* What gather.c doesn't take. */
+static int64_t mmuext_one(const struct xen_mmuext_op *op)
 {
 	switch (op->cmd) {
-	case XEN_PIN_L1: case XEN_PIN_L2: case XEN_PIN_L3: case XEN_PIN_L4: case XEN_UNPIN:
-		return pin_op(op->cmd, op->arg1);
-	case XEN_NEW_BASEPTR:
-		return roots_set(v, op->arg1);
-	case XEN_NEW_USER_BASEPTR:
-		return root_user_set(v, op->arg1);
 	case XEN_TLB_FLUSH_LOCAL: case XEN_INVLPG_LOCAL: case XEN_TLB_FLUSH_MULTI:
 	case XEN_INVLPG_MULTI: case XEN_TLB_FLUSH_ALL: case XEN_INVLPG_ALL:
 		return flush_op(op->cmd, op->arg1);
@@ -292,14 +298,27 @@ static int64_t mmuext_one(struct vcpu *v, const struct xen_mmuext_op *op)
 int64_t call_mmuext_op(struct vcpu *v, const uint64_t a[6])
 {
 	int64_t e = 0;
-	uint32_t done = 0;
+	uint32_t done = 0, n = a[1];
+	struct gather g;
+	gather_start(&g, v);
+	g.single = true;
+	g.failed = n;
 	if ((a[3] & 0xffff) != XEN_DOMID_SELF)
 		return -XEN_EPERM;
-	for (; done < (uint32_t)a[1]; done++) {
+	for (; !e && done < n && g.failed == n; done++) {
 		struct xen_mmuext_op op;
-		e = guest_read(&op, a[0] + done * sizeof op, sizeof op) ? mmuext_one(v, &op) : -XEN_EFAULT;
-		if (e)
-			break;
+		if (!guest_read(&op, a[0] + done * sizeof op, sizeof op)) {
+			e = -XEN_EFAULT;
+		} else if (!gather_op(&g, &op, done)) {
+			gather_run(&g);
+			e = mmuext_one(&op);
+		}
+	}
+	done -= !!e;
+	gather_run(&g);
+	if (g.failed < n) {
+		done = g.failed;
+		e = -XEN_EINVAL;
 	}
 	if (a[2] && !guest_write(a[2], &done, sizeof done))
 		return -XEN_EFAULT;

@@ -129,17 +129,18 @@ static void children_ref(uint64_t mfn, unsigned level)
 /* What the kernel refuses is data still, and so is what was to use it. */
 static int64_t promote_flush(struct batch *b)
 {
-	size_t done = 0;
-	uint64_t status = b->n ? exo_retype_all(0, b->item, b->n, &done) : EXO_OK;
-	for (unsigned i = 0; i < b->n; i++) {
-		struct note *n = note_of(b->item[i] >> 8);
-		if (i < done)
-			children_ref(b->item[i] >> 8, n->level);
-		else
-			n->level = 0;
+	int64_t e = 0;
+	for (size_t at = 0, done; at < b->n; at += done + 1) {
+		exo_retype_all(0, b->item + at, b->n - at, &done);
+		for (size_t i = at; i < at + done; i++)
+			children_ref(b->item[i] >> 8, b->item[i] & 0xff);
+		if (at + done < b->n) {
+			note_of(b->item[at + done] >> 8)->level = 0;
+			e = -XEN_EINVAL;
+		}
 	}
 	b->n = 0;
-	return status ? -XEN_EINVAL : 0;
+	return e;
 }
 
 static int64_t collect(struct batch *b, uint64_t mfn, unsigned level);
@@ -209,24 +210,43 @@ int64_t table_promote(uint64_t mfn, unsigned level)
 
 /* ---- pins ----------------------------------------------------------------------------------- */
 
-int64_t table_pin(uint64_t mfn, unsigned level)
+void tables_pin(uint64_t *item, unsigned n)
 {
-	struct note *n = note_of(mfn);
-	if (!n || n->pinned)
-		return -XEN_EINVAL;
-	int64_t e = table_promote(mfn, level);
-	n->pinned = !e;
-	return e;
+	struct batch b = { .n = 0 };
+	for (unsigned i = 0; i < n; i++) {
+		struct note *note = note_of(item[i] >> 8);
+		if (!note || note->pinned) {
+			item[i] = 0;
+			continue;
+		}
+		note->pinned = 1;
+		collect(&b, item[i] >> 8, item[i] & 0xff);
+	}
+	promote_flush(&b);
+	for (unsigned i = 0; i < n; i++)
+		if (item[i] && note_of(item[i] >> 8)->level != (item[i] & 0xff))
+			note_of(item[i] >> 8)->pinned = 0;
+	for (unsigned i = 0; i < n; i++)
+		if (item[i] && !note_of(item[i] >> 8)->pinned) {
+			unwind(item[i] >> 8, item[i] & 0xff);
+			item[i] = 0;
+		}
 }
 
-int64_t table_unpin(uint64_t mfn)
+void tables_unpin(uint64_t *item, unsigned n)
 {
-	struct note *n = note_of(mfn);
-	if (!n || !n->pinned)
-		return -XEN_EINVAL;
-	n->pinned = 0;
-	demote_if_unused(mfn);
-	return 0;
+	struct batch b = { .n = 0 };
+	for (unsigned i = 0; i < n; i++) {
+		struct note *note = note_of(item[i] >> 8);
+		if (!note || !note->pinned) {
+			item[i] = 0;
+			continue;
+		}
+		note->pinned = 0;
+		if (!note->refs)
+			demote(&b, item[i] >> 8);
+	}
+	demote_flush(&b);
 }
 
 /* The tables that the builder typed, below a root. */

@@ -171,15 +171,53 @@ int64_t table_promote(uint64_t mfn, unsigned level);
 void table_ref(uint64_t mfn);
 void table_unpair(uint64_t mfn);	/* ends the pair that it is of */
 void table_unref(uint64_t mfn);		/* demotes it if that was the last use */
-int64_t table_pin(uint64_t mfn, unsigned level);
-int64_t table_unpin(uint64_t mfn);
+/* Pins and unpins: item is as for frame_retype, and becomes 0 where it is refused. */
+void tables_pin(uint64_t *item, unsigned n);
+void tables_unpin(uint64_t *item, unsigned n);
 
+/* What update_va_mapping asks for; false: nothing is there. */
+bool mapping_item(const struct vcpu *v, const uint64_t a[6], struct exo_pt_item *item, uint64_t *flush);
 /* One write to a table that is known to be one; the old value if `old`.  0 or -errno. */
 int64_t entry_write(uint64_t entry, unsigned op, uint64_t value, uint64_t *old);
-/* Loads roots; the guest's own are typed if need be. */
-int64_t roots_set(struct vcpu *v, uint64_t k);
+/* Loads roots; the guest's own are typed if need be.  u: what root_user_set is about to get, or 0. */
+int64_t roots_set(struct vcpu *v, uint64_t k, uint64_t u);
 int64_t root_user_set(struct vcpu *v, uint64_t u);
 int64_t roots_pair(struct vcpu *v);
+
+/* ---- gather.c: calls of a multicall that are carried out together ------------------------------- */
+
+#define GATHER_WRITES	32u
+#define GATHER_TABLES	32u
+#define GATHER_OPS	8u
+struct gather_tables {
+	unsigned n;
+	uint64_t item[GATHER_TABLES];	/* as for frame_retype */
+	uint64_t result[GATHER_TABLES];
+};
+struct gather_root { bool asked; uint64_t mfn, result; };
+struct gather {
+	struct vcpu *v;
+	bool single;			/* operations of one call: results are their numbers */
+	uint64_t failed;		/* the first of those that failed */
+	struct gather_root root, user;	/* to be loaded */
+	struct gather_tables unpin, pin;
+	unsigned writes;
+	uint64_t flush, flush_va;	/* behind the writes */
+	struct exo_pt_item write[GATHER_WRITES];
+	uint64_t result[GATHER_WRITES];
+};
+static inline void gather_start(struct gather *g, struct vcpu *v)
+{
+	g->v = v;
+	g->single = g->root.asked = g->user.asked = false;
+	g->unpin.n = g->pin.n = g->writes = 0;
+	g->flush = EXO_FLUSH_NONE;
+}
+/* Takes the call if it can wait: its result is 0, unless it fails then.  False: the others have to be
+ * carried out, and it. */
+bool gather_take(struct gather *g, const struct xen_multicall *m, guest_va result);
+bool gather_op(struct gather *g, const struct xen_mmuext_op *op, uint64_t result);
+void gather_run(struct gather *g);
 
 /* ---- hypercalls -------------------------------------------------------------------------------- */
 
@@ -233,6 +271,7 @@ _Noreturn void vmm_leave(struct upcall_regs *r);
 _Noreturn void vcpu_begin(struct vcpu *v);
 void vcpu_on_exception(struct upcall_regs *r);
 void vcpu_on_syscall(struct upcall_regs *r);
+void vcpu_on_hypercall(struct upcall_regs *r);
 void vcpu_on_event(struct upcall_regs *r);
 void vcpu_resume_failed(struct upcall_regs *r, uint64_t status);
 

@@ -146,7 +146,7 @@ static int64_t initialise_from(struct vcpu *v, const struct xen_vcpu_context *c)
 	v->start_gs_user = c->gs_base_user;
 	if (c->gdt_entries <= 512 * ARRAY_LEN(v->gdt))
 		gdt_set(v, c->gdt_frame, c->gdt_entries);
-	if ((e = roots_set(v, c->cr[3] >> EXO_PAGE_SHIFT)))
+	if ((e = roots_set(v, c->cr[3] >> EXO_PAGE_SHIFT, 0)))
 		return e;
 	return c->cr[1] ? root_user_set(v, c->cr[1] >> EXO_PAGE_SHIFT) : 0;
 }

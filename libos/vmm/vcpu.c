@@ -119,6 +119,14 @@ void vcpu_on_syscall(struct upcall_regs *r)
 	vcpu_exit(v, r);
 }
 
+/* From fast.S. */
+void vcpu_on_hypercall(struct upcall_regs *r)
+{
+	struct vcpu *v = vcpu_of(r);
+	hypercall(v, r);
+	vcpu_exit(v, r);
+}
+
 uint64_t vcpu_events_take(struct vcpu *v)
 {
 	v->base->pair[0] = 0;
@@ -283,7 +291,7 @@ void vm_run(const struct vm_start *start)
 		vm.vcpu[i] = vcpu_new(i);
 	patch_init();
 	struct vcpu *v = vm.vcpu[0];
-	if (vcpu_make(v) || roots_set(v, start->root))
+	if (vcpu_make(v) || roots_set(v, start->root, 0))
 		vm_refuse("too little memory for its first vCPU");
 	v->start.rsi = start->start_info;
 	v->start.up = (struct exo_upcall){ .rip = start->entry, .rsp = start->stack, .cs = XEN_SEL_CS64,

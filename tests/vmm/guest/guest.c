@@ -9,6 +9,7 @@
  *	calls			makes random kernel calls, by code of the monitor's, from where the
  *				kernel takes them
  *	site			makes hypercalls by Linux's instructions, twice each
+ *	gather			a multicall of page-table calls, half of them wrong
  *	fuzz1, fuzz2 ...	makes random hypercalls of the monitor, with arguments that mean something
  *
  * It has no memory management and no interrupts. */
@@ -174,6 +175,56 @@ static void site(void)
 	print_number("sites changed: ", (site_call != call) + (site_iret != iret));
 }
 
+/* ---- calls that the monitor carries out together ---------------------------------------------------- */
+
+static uint64_t table[512] __attribute__((aligned(4096)));
+static struct xen_multicall calls_list[16];
+
+static struct xen_multicall map_table(uint64_t va, uint64_t entry)
+{
+	return (struct xen_multicall){ XEN_UPDATE_VA_MAPPING, 1, { va, entry, XEN_UVMF_TLB_FLUSH } };
+}
+
+static struct xen_multicall table_op(const struct xen_mmuext_op *op, unsigned n)
+{
+	return (struct xen_multicall){ XEN_MMUEXT_OP, 1, { (uint64_t)op, n, 0, XEN_DOMID_SELF } };
+}
+
+static void gather(void)
+{
+	uint64_t va = (uint64_t)table, mfn = ((const uint64_t *)info->mfn_list)[(va - VIRT_BASE) / 4096];
+	struct xen_mmuext_op op[] = { { XEN_PIN_L1, 0, mfn, 0 }, { XEN_UNPIN, 0, mfn, 0 } };
+	const struct { struct xen_multicall call; int64_t result; } list[] = {
+		{ map_table(va, mfn << 12 | 0x65), 0 },
+		{ table_op(&op[0], 1), 0 },
+		{ table_op(&op[0], 1), -22 },			/* it is pinned */
+		{ map_table(va, mfn << 12 | 0x67), -22 },	/* and not to be written */
+		{ table_op(&op[1], 1), 0 },
+		{ table_op(&op[1], 1), -22 },
+		{ map_table(va, mfn << 12 | 0x67), 0 },
+		{ table_op(&op[0], 1), -22 },			/* it may be written */
+		{ map_table(va, 0x67ul | 1ul << 39), -22 },
+		{ map_table(0x7000000000, mfn << 12 | 0x65), -22 },
+		{ map_table(va, mfn << 12 | 0x65), 0 },
+		{ table_op(op, 2), 0 },
+		{ map_table(va, mfn << 12 | 0x67), 0 },
+	};
+	unsigned n = sizeof list / sizeof *list, right = 0;
+	uint32_t done = 9;
+	for (unsigned i = 0; i < n; i++)
+		calls_list[i] = list[i].call;
+	hypercall(XEN_MULTICALL, (uint64_t)calls_list, n, 0);
+	for (unsigned i = 0; i < n; i++)
+		if (calls_list[i].result == list[i].result)
+			right++;
+		else
+			print_number("wrong result of call ", i);
+	op[0].cmd = XEN_UNPIN;
+	right += hypercall4(XEN_MMUEXT_OP, (uint64_t)op, 2, (uint64_t)&done, XEN_DOMID_SELF) == -22 && !done;
+	table[0] = right;
+	print_number("as they should be: ", table[0]);
+}
+
 /* ---- random hypercalls ---------------------------------------------------------------------------- */
 
 static uint64_t state;
@@ -224,6 +275,21 @@ static uint64_t some_value(void)
 	return random(32);
 }
 
+/* Several of those that the monitor carries out together, but no root: seldom would it hold this. */
+static void multicall_random(void)
+{
+	static const uint32_t cmd[] = { XEN_PIN_L1, XEN_PIN_L2, XEN_PIN_L3, XEN_PIN_L4, XEN_UNPIN,
+		XEN_UNPIN, XEN_NEW_USER_BASEPTR, XEN_TLB_FLUSH_LOCAL };
+	static struct xen_mmuext_op op[18];
+	unsigned n = random(16);
+	for (unsigned i = 0; i < 18; i++)
+		op[i] = (struct xen_mmuext_op){ cmd[random(8)], 0, random(8) ? some_mfn() : some_value(), 0 };
+	for (unsigned i = 0; i < n; i++)
+		calls_list[i] = random(2) ? table_op(&op[i], random(3)) :
+			map_table(VIRT_BASE + info->pages / 2 * 4096 + random(64) * 4096, some_value());
+	hypercall(XEN_MULTICALL, (uint64_t)calls_list, n, 0);
+}
+
 /* Not: what ends or stops the guest, makes it jump anywhere, or fills the console. */
 static bool too_early(uint64_t number, uint64_t op)
 {
@@ -243,6 +309,7 @@ static void fuzz(uint64_t seed)
 	for (unsigned i = 0; i < FUZZ_CALLS; i++) {
 		for (unsigned n = 0; n < 12; n++)
 			buffer[random(64)] = some_value();
+		multicall_random();
 		uint64_t number = random(41), a = random(4) ? random(20) : some_value();
 		if (number == XEN_MMU_UPDATE || number == XEN_MMUEXT_OP)
 			a = (uint64_t)&buffer[random(64)];
@@ -277,6 +344,8 @@ void guest_main(struct xen_start_info *start)
 		calls();
 	if (asked("site"))
 		site();
+	if (asked("gather"))
+		gather();
 	for (char seed = '1'; seed <= '9'; seed++) {
 		char word[] = { 'f', 'u', 'z', 'z', seed, 0 };
 		if (asked(word))
