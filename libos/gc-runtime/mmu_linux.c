@@ -29,7 +29,7 @@ static struct {
 	uint64_t *pte;			/* what mmu.pte shows */
 	uint64_t *free;			/* bitmap by frame - 1 */
 	uint64_t frames, left, hint;	/* numbers in use; free; where to look next */
-	uint64_t given;			/* frames that left the pool for good */
+	uint64_t *gone, given;		/* frames that left the pool, how many */
 	bool (*fault)(const struct mmu_fault *f);
 	void (*revoke)(uint64_t frames, uint64_t deadline);
 	uint64_t *discardable;
@@ -294,8 +294,9 @@ int mmu_init(uint32_t pages, uint64_t frames, const char **why)
 	uint8_t *window = reserve(NULL, frames * MMU_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, lx.fd);
 	lx.pte = reserve(NULL, pages * sizeof *lx.pte, PROT_READ | PROT_WRITE, anonymous, -1);
 	lx.free = reserve(NULL, words * 8, PROT_READ | PROT_WRITE, anonymous, -1);
+	lx.gone = reserve(NULL, frames * 8, PROT_READ | PROT_WRITE, anonymous, -1);
 	lx.discardable = reserve(NULL, (pages / 64 + 1) * 8, PROT_READ | PROT_WRITE, anonymous, -1);
-	if (!window || !lx.pte || !lx.free || !lx.discardable || reserve((void *)BASE, (uint64_t)pages *
+	if (!window || !lx.pte || !lx.free || !lx.gone || !lx.discardable || reserve((void *)BASE, (uint64_t)pages *
 			MMU_PAGE, PROT_NONE, anonymous | MAP_FIXED_NOREPLACE, -1) != (void *)BASE)
 		return -errno;
 	mmu = (struct mmu){ BASE, pages, lx.pte, (uintptr_t)window - MMU_PAGE };
@@ -317,19 +318,28 @@ void mmu_discardable(uint32_t page, uint32_t n, bool on)
 		bit_set(lx.discardable, page + i, on);
 }
 
-/* Free frames leave the pool for good. */
 uint64_t mmu_give(uint64_t n)
 {
-	for (; n && lx.want && lx.left; n--, lx.want--, lx.given++)
-		mmu_frame_take();
+	for (; n && lx.want && lx.left; n--, lx.want--)
+		lx.gone[lx.given++] = mmu_frame_take();
 	return lx.want;
+}
+
+uint64_t mmu_linux_return(uint64_t n)
+{
+	uint64_t i = 0;
+	for (; i < n && lx.given; i++)
+		mmu_frame_put(lx.gone[--lx.given]);
+	return i;
 }
 
 static void take_discardable(void)
 {
-	for (uint32_t p = 0; p < mmu.pages && lx.left < lx.want; p++)
-		if (bit_test(lx.discardable, p) && lx.pte[p] & MMU_P)
+	for (uint32_t p = 0; p < mmu.pages && lx.want; p++)
+		if (bit_test(lx.discardable, p) && lx.pte[p] & MMU_P) {
 			mmu_do(MMU_UNMAP, p, 1, 0, 0);
+			mmu_give(1);
+		}
 }
 
 void mmu_victims(const uint32_t *page, unsigned n)
@@ -343,9 +353,8 @@ uint32_t mmu_lost(void) { return lx.lost_read < lx.lost_n ? lx.lost[lx.lost_read
 void mmu_linux_revoke(uint64_t frames, uint64_t deadline)
 {
 	lx.want += frames;
-	mmu_give(frames);
 	take_discardable();
-	if (mmu_give(lx.want) && lx.revoke)
+	if (lx.want && lx.revoke)
 		lx.revoke(lx.want, deadline);
 }
 

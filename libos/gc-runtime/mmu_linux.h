@@ -4,8 +4,10 @@
 
 #include <stdint.h>
 
-/* Asks for frames: free and discardable ones go at once (stage 0), for the rest the hook is called. */
+/* Asks for frames: discardable ones go at once (stage 0), for the rest the hook is called. */
 void mmu_linux_revoke(uint64_t frames, uint64_t deadline);
+/* Frames that went come back to the pool, as many as n; how many did. */
+uint64_t mmu_linux_return(uint64_t n);
 /* The deadline has passed: the published victims go by force.  How many are still wanted. */
 uint64_t mmu_linux_force(void);
 

@@ -16,7 +16,7 @@ static void result(const char *name, bool right)
 	port_print(right ? "ok mmu_%s\n" : "FAIL mmu_%s: see test_mmu.c\n", name);
 }
 
-/* Free and discardable frames go without a word; for others the hook is asked; then by force. */
+/* Discardable frames go without a word; for others the hook is asked; then by force. */
 static bool revocation(void)
 {
 	uint64_t total = mmu_frames_total();
@@ -25,8 +25,9 @@ static bool revocation(void)
 	if (mmu_do(MMU_MAP, 100, total - 10, MMU_W, 0))
 		return false;
 	mmu_linux_revoke(10, 0);
-	if (asked || mmu_frames_total() != total - 10)
+	if (asked != 10 || mmu_frames_total() != total || mmu_give(10) || mmu_frames_total() != total - 10)
 		return false;
+	asked = 0;
 	mmu_discardable(100, 4, true);
 	mmu_discardable(100, 2, false);
 	mmu_linux_revoke(5, 0);

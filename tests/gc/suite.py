@@ -3,13 +3,15 @@
 GC = f"{BUILD}/tests/gc"
 
 suite("gc-mmu", [f"{GC}/mmu"])
-suite("gc-large", ["sh", "-c", f"for c in summary bookmark gen gen-card compact semi; do {GC}/large $c; done"],
-      seconds=120)
-suite("gc-revoke", ["sh", "-c", f"for p in aware lru clock gc-age pointer-free; do {GC}/revoke summary $p; "
-                    f"done; for c in bookmark gen gen-card compact semi; do {GC}/revoke $c aware; done"],
-      seconds=180)
+# A program that ends without a verdict is a failure, whichever it is.
+EACH = "do {} || echo FAIL $c $p: status $?; done; "
+suite("gc-large", ["sh", "-c", "for c in summary bookmark gen gen-card compact semi; " +
+                   EACH.format(f"{GC}/large $c")], seconds=120)
+suite("gc-revoke", ["sh", "-c", "c=summary; for p in aware lru clock gc-age pointer-free; " +
+                    EACH.format(f"{GC}/revoke $c $p") + "p=aware; for c in bookmark gen gen-card compact semi; " +
+                    EACH.format(f"{GC}/revoke $c $p")], seconds=180)
 suite("gc-matrix", ["tests/gc/matrix", f"{GC}/gclab", "6", "trees", "lru-cache"], seconds=240)
-suite("gc-errors", ["tests/gc/errors", f"{GC}/gclab"])
+suite("gc-errors", ["tests/gc/errors", f"{GC}/gclab", f"{GC}/store"])
 suite("gc-matrix-long", ["tests/gc/matrix", f"{GC}/gclab", "4"], seconds=1800, long=True)
 suite("gc-figures", ["tests/gc/figures", f"{BUILD}/gclab-linux"], seconds=600, long=True)
 
