@@ -32,8 +32,9 @@
 # and defines further targets; `name: prerequisites ## one line` puts it into make help. What runs in
 # the tests is said in suite files (tests/run --help), not here. Tools that a recipe needs beyond
 # those in tools/need go into that table. Debian packages that aren't tools are prerequisites:
-# $(BUILD)/pkg/NAME.stamp (binary package, unpacked in $(BUILD)/pkg/NAME/) and
-# $(BUILD)/src/NAME.stamp (source package, unpacked in $(BUILD)/src/NAME/), made by tools/fetch.
+# $(BUILD)/pkg/NAME.stamp (binary package, unpacked in $(BUILD)/pkg/NAME/),
+# $(BUILD)/src/NAME.stamp (source package, unpacked in $(BUILD)/src/NAME/) and
+# $(BUILD)/upstream/NAME.stamp (its source without Debian's patches), made by tools/fetch.
 
 BUILD ?= build
 CC := gcc
@@ -178,7 +179,8 @@ $(BUILD)/root.cpio: tools/mkroot tools/virtue/newc.py $(ROOTFS_PACKAGES:%=$(BUIL
 
 $(BUILD)/pkg/%.stamp: ; $(Q)tools/fetch $(BUILD) binary $*
 $(BUILD)/src/%.stamp: ; $(Q)tools/fetch $(BUILD) source $*
-.PRECIOUS: $(BUILD)/pkg/%.stamp $(BUILD)/src/%.stamp
+$(BUILD)/upstream/%.stamp: ; $(Q)tools/fetch $(BUILD) upstream $*
+.PRECIOUS: $(BUILD)/pkg/%.stamp $(BUILD)/src/%.stamp $(BUILD)/upstream/%.stamp
 
 # Rules
 

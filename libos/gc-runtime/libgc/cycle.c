@@ -138,7 +138,7 @@ static uint64_t threshold(void)
 static bool worth_full(void)
 {
 	return cy.partial >= (unsigned)GC_full_freq ||
-		alloc.live + alloc.live_atomic > 2 * cy.full_live + threshold();
+		alloc.live + alloc.live_atomic > cy.full_live + cy.full_live / 2 + LEAST;
 }
 
 /* More dirty pages, while there is time; true: only the pause is left. */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define BASE		0x200000000000ul
+#define GROUP		16u		/* pages; see dirty() */
 #define ADDRESSES	(16ul << 30)	/* of the heap, at most: as many as the machine's memory */
 
 struct mmu mmu;
@@ -90,14 +91,28 @@ static void pass_on(int signal_number, siginfo_t *info, void *context)
 		signal(signal_number, SIG_DFL);		/* and again */
 }
 
+static bool clean(uint32_t page) { return (pte[page] & (MMU_P | MMU_D)) == MMU_P; }
+
+/* A page is written: its clean neighbours become dirty with it, as they mostly would one by one. */
+static bool dirty(uint32_t page)
+{
+	uint32_t first = page, end = page + 1;
+	while (first % GROUP && clean(first - 1))
+		first--;
+	while (end % GROUP && clean(end))
+		end++;
+	if (!protect(first, end - first, PROT_READ | PROT_WRITE))
+		return false;
+	for (; first < end; first++)
+		pte[first] |= MMU_D;
+	return true;
+}
+
 static void on_fault(int signal_number, siginfo_t *info, void *context)
 {
 	uint32_t page = mmu_page(info->si_addr);
 	int error = errno;
-	if (mmu_inside(info->si_addr) && pte[page] & MMU_P && !(pte[page] & MMU_D) &&
-	    protect(page, 1, PROT_READ | PROT_WRITE))
-		pte[page] |= MMU_D;
-	else
+	if (!mmu_inside(info->si_addr) || !clean(page) || !dirty(page))
 		pass_on(signal_number, info, context);
 	errno = error;
 }

@@ -200,13 +200,14 @@ LIB_API size_t GC_get_prof_stats(struct GC_prof_stats_s *to, size_t size)
 		memset((char *)to + n, 0xff, size - n);
 	return n;
 }
-LIB_API void GC_dump_named(const char *name)
+static void print_state(void (*print)(const char *, ...), const char *name)
 {
-	GC_printf("%s: heap %zu KiB, live %lu KiB of objects with pointers, %lu KiB without; %lu "
-		"collections, %lu ms, the longest stop %lu us\n", name ? name : "gc", GC_get_heap_size() >> 10,
+	print("%s: heap %zu KiB, live %lu KiB of objects with pointers, %lu KiB without; %lu "
+		"collections, %lu ms, the longest stop %lu us\n", name, GC_get_heap_size() >> 10,
 		alloc.live >> 10, alloc.live_atomic >> 10, GC_gc_no, GC_get_full_gc_total_time(),
 		cycle_pause_max() / 1000);
 }
+LIB_API void GC_dump_named(const char *name) { print_state(GC_printf, name ? name : "gc"); }
 LIB_API void GC_dump(void) { GC_dump_named(NULL); }
 LIB_API void GC_dump_regions(void) { GC_dump_named("regions"); }
 LIB_API void GC_dump_finalization(void) { GC_dump_named("finalization"); }
@@ -225,7 +226,7 @@ static uint64_t number(const char *name)
 	return end && (*end == 'g' || *end == 'G') ? n << 30 : n;
 }
 
-static void print_at_exit(void) { GC_dump_named(NULL); }
+static void print_at_exit(void) { print_state(GC_log_printf, "gc"); }
 
 static void read_environment(void)
 {
