@@ -145,9 +145,11 @@ log: ## Print the kernel's log of the last run
 iso: $(BUILD)/virtue.iso ## Leave build/virtue.iso, which boots by BIOS and UEFI, from CD or USB
 
 test: all $(HOST_TESTS) $(GUEST_TESTS) ## The quick tests
+	@tools/need test
 	@tests/run $(TESTFLAGS)
 
 check: all $(HOST_TESTS) $(GUEST_TESTS) $(CHECK_TESTS) ## The long tests
+	@tools/need test
 	@tests/run --long $(TESTFLAGS)
 
 clean: ## Remove what was built (fetched packages stay; make distclean removes all)

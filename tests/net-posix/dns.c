@@ -1,5 +1,5 @@
-/* A server of names for the tests, on UDP port 53 of the machine itself: `virtue.test` is the address
- * in argv[1], and nothing else is there. */
+/* A server of names for the tests, on UDP port 53 of the machine itself: `virtue.test` is the
+ * address in argv[1], and nothing else is there. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
