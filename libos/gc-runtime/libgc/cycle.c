@@ -185,6 +185,8 @@ static bool time_for(uint64_t bytes) { return alloc.since > alloc.freed + bytes;
 
 void cycle_poll(void)
 {
+	if (!cy.running)
+		space_shrink(false);
 	if (GC_dont_gc || !automatic)
 		return;
 	if (!cy.incremental) {
