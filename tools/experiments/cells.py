@@ -115,7 +115,7 @@ def film():
 
 def tiny():
     """A cell of each kind that takes no time, for the tests."""
-    some, curves = {"small": 7, "heap": 16, "memory": 1024}, ("pauses", "utilisation")
+    some, curves = {"small": 5, "heap": 16, "memory": 2300}, ("pauses", "utilisation")
     yield Cell("memory", "virtue", *AWARE, wants=curves, **some)
     yield Cell("memory", "virtue", *OBLIVIOUS, wants=curves, **some)
     yield Cell("memory", "linux", "semi", SWAP, wants=curves, **some)
