@@ -8,7 +8,8 @@
 #include "table.h"
 #include "context.h"
 
-#define ITEMS_MAX	(BUDGET / TABLE_ENTRIES)
+#define ITEMS_MAX	32u
+#define ITEM_UNITS	64u	/* and one for each entry that is not 0 */
 
 /* ---- data to table ------------------------------------------------------ */
 
@@ -21,13 +22,16 @@ static unsigned entry_next(const uint64_t *e, unsigned i)
 	return i;
 }
 
-static uint64_t entries_check(const struct domain *d, const uint64_t *entries, unsigned level)
+static uint64_t entries_check(const struct domain *d, const uint64_t *entries, unsigned level,
+	unsigned *units)
 {
 	uint64_t status = EXO_OK;
+
 	for (unsigned i = entry_next(entries, 0); !status && i < TABLE_ENTRIES;
 	     i = entry_next(entries, i + 1)) {
 		uint64_t value = entries[i];
 
+		++*units;
 		if (!is_kernel_slot(level, i))
 			status = entry_check(d, NULL, level, &value);
 	}
@@ -52,7 +56,7 @@ static void entries_commit(struct domain *d, uint64_t *entries, unsigned level)
 
 /* Levels below 4 get their type before the check: a table may not hold a writable mapping of
  * itself.  Level 4 gets it last: whoever sees the type may load the root (root_loadable). */
-uint64_t table_make(struct domain *d, uint64_t pfn, unsigned level)
+static uint64_t make(struct domain *d, uint64_t pfn, unsigned level, unsigned *units)
 {
 	const struct exo_frame *f = frame_at(pfn);
 	unsigned type = EXO_F_PT1 + level - 1;
@@ -65,7 +69,7 @@ uint64_t table_make(struct domain *d, uint64_t pfn, unsigned level)
 	frame_settle(pfn);
 	if (level < 4)
 		frame_set_type(pfn, type);
-	status = entries_check(d, entries, level);
+	status = entries_check(d, entries, level, units);
 	if (!status)
 		entries_commit(d, entries, level);
 	if (status && level < 4)
@@ -73,6 +77,13 @@ uint64_t table_make(struct domain *d, uint64_t pfn, unsigned level)
 	if (!status && level == 4)
 		frame_set_type(pfn, type);
 	return status;
+}
+
+uint64_t table_make(struct domain *d, uint64_t pfn, unsigned level)
+{
+	unsigned units;
+
+	return make(d, pfn, level, &units);
 }
 
 /* ---- table to data ------------------------------------------------------ */
@@ -102,16 +113,16 @@ static bool root_withdraw(uint64_t pfn)
 }
 
 /* Kernel slots do not become the owner's to read. */
-static void entries_drop(struct domain *d, uint64_t *entries, unsigned level)
+static void entries_drop(struct domain *d, uint64_t *entries, unsigned level, unsigned *units)
 {
-	for (unsigned i = entry_next(entries, 0); i < TABLE_ENTRIES; i = entry_next(entries, i + 1))
+	for (unsigned i = entry_next(entries, 0); i < TABLE_ENTRIES; i = entry_next(entries, i + 1), ++*units)
 		if (is_kernel_slot(level, i))
 			pte_store(&entries[i], 0);
 		else
 			entry_drop(d, level, entries[i]);
 }
 
-bool table_untype(struct domain *d, uint64_t pfn)
+static bool untype(struct domain *d, uint64_t pfn, unsigned *units)
 {
 	unsigned level = table_level(frame_at(pfn)->type);
 
@@ -119,11 +130,18 @@ bool table_untype(struct domain *d, uint64_t pfn)
 		return false;
 	frame_settle(pfn);
 	frame_set_type(pfn, EXO_F_DATA);
-	entries_drop(d, pfn_to_virt(pfn), level);
+	entries_drop(d, pfn_to_virt(pfn), level, units);
 	return true;
 }
 
-static uint64_t table_unmake(struct domain *d, uint64_t pfn)
+bool table_untype(struct domain *d, uint64_t pfn)
+{
+	unsigned units;
+
+	return untype(d, pfn, &units);
+}
+
+static uint64_t unmake(struct domain *d, uint64_t pfn, unsigned *units)
 {
 	const struct exo_frame *f = frame_at(pfn);
 
@@ -131,13 +149,14 @@ static uint64_t table_unmake(struct domain *d, uint64_t pfn)
 		return FAIL(TYPE, 2);
 	if (f->typerefs || (f->type == EXO_F_PT4 && f->writable))
 		return FAIL(BUSY, 2);
-	return table_untype(d, pfn) ? EXO_OK : FAIL(BUSY, 2);
+	return untype(d, pfn, units) ? EXO_OK : FAIL(BUSY, 2);
 }
 
 uint64_t call_frame_retype(struct call *c)
 {
 	uint64_t items[ITEMS_MAX], total = c->rdx, done;
 	uint64_t n = total < ITEMS_MAX ? total : ITEMS_MAX;
+	unsigned units = 0;
 	struct domain *d;
 	uint64_t status = cap_domain(c->rdi, EXO_R_MANAGE, 1, &d);
 
@@ -145,12 +164,12 @@ uint64_t call_frame_retype(struct call *c)
 		return status;
 	if (!user_read(items, c->rsi, n * sizeof items[0]))
 		return FAIL(FAULT, 2);
-	for (done = 0; done < n; done++) {
+	for (done = 0; done < n && units < BUDGET; done++, units += ITEM_UNITS) {
 		uint64_t pfn = items[done] >> 8, kind = items[done] & 0xff;
 
 		status = kind > EXO_KIND_PT4 ? FAIL(ARG, 2) : frame_own(d, pfn, 2);
 		if (!status)
-			status = kind ? table_make(d, pfn, kind) : table_unmake(d, pfn);
+			status = kind ? make(d, pfn, kind, &units) : unmake(d, pfn, &units);
 		if (status)
 			break;
 	}

@@ -75,14 +75,32 @@ TEST(retype_batches)
 	uint64_t *list = (uint64_t *)model_window[0];
 	struct result r;
 
-	for (unsigned i = 0; i < 10; i++)
+	uint32_t page = fresh();
+
+	for (unsigned i = 0; i < 40; i++)
 		list[i] = (uint64_t)fresh() << 8 | EXO_KIND_PT1;
-	r = CALL3(FRAME_RETYPE, 0, WINDOW, 10);
+	r = CALL3(FRAME_RETYPE, 0, WINDOW, 40);
 	IS(r, AGAIN, 0);
-	CHECK(r.value == 8, "eight a call");
-	list[1] = 0;
-	r = CALL3(FRAME_RETYPE, 0, WINDOW + 64, 2);
-	CHECK(r.value == 2 && r.status == EXO_OK, "the rest");
+	CHECK(r.value == 32, "32 a call");
+	r = CALL3(FRAME_RETYPE, 0, WINDOW + 8 * 32, 8);
+	CHECK(r.value == 8 && r.status == EXO_OK, "the rest");
+	/* Full ones are more work. */
+	uint32_t full[10];
+	for (unsigned i = 0; i < 10; i++) {
+		uint64_t *entries = pfn_to_virt(full[i] = fresh());
+
+		for (unsigned k = 0; k < 512; k++)
+			entries[k] = pte(page, RO);
+	}
+	for (unsigned kind = EXO_KIND_PT1 + 1; kind-- > EXO_KIND_DATA;) {
+		for (unsigned i = 0; i < 10; i++)
+			list[i] = (uint64_t)full[i] << 8 | kind;
+		r = CALL3(FRAME_RETYPE, 0, WINDOW, 10);
+		IS(r, AGAIN, 0);
+		CHECK(r.value == 8, "eight a call");
+		r = CALL3(FRAME_RETYPE, 0, WINDOW + 64, 2);
+		CHECK(r.value == 2 && r.status == EXO_OK, "the rest");
+	}
 	list[0] = (uint64_t)fresh() << 8 | EXO_KIND_PT2;
 	list[1] = 5 << 8 | EXO_KIND_PT2;
 	r = CALL3(FRAME_RETYPE, 0, WINDOW, 2);
