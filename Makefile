@@ -168,8 +168,9 @@ $(BUILD)/virtue.iso: $(BUILD)/kernel.elf $(MODULES) $(BUILD)/root.cpio tools/mki
 	$(call say,ISO)
 	$(Q)tools/mkiso $@ $(BUILD)/kernel.elf $(foreach m,$(MODULES) $(BUILD)/root.cpio,$(call module,$m))
 
+# Symbolic links aside: what they name is the machine's, not the host's.
 ROOTFS_FILES = $(foreach entry,$(ROOTFS),$(lastword $(subst =, ,$(entry)))) \
-	$(shell find $(ROOTFS_DIRS) -print)
+	$(shell find $(ROOTFS_DIRS) ! -type l -print)
 ROOTFS_PACKAGES := busybox-static bash-static mksh
 
 $(BUILD)/root.cpio: tools/mkroot tools/virtue/newc.py $(ROOTFS_PACKAGES:%=$(BUILD)/pkg/%.stamp) \

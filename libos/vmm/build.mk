@@ -12,7 +12,7 @@ VMM_LIBS := $(VMM_PKG)/liblz4-dev/usr/lib/x86_64-linux-gnu/liblz4.a \
 VMM_STAMPS := $(VMM_PKG)/liblz4-dev.stamp $(VMM_PKG)/liblzma-dev.stamp
 VMM_INCLUDE := -isystem $(VMM_PKG)/liblz4-dev/usr/include -isystem $(VMM_PKG)/liblzma-dev/usr/include
 
-$(VMM_LIBS): $(VMM_STAMPS) ;
+$(VMM_LIBS): | $(VMM_STAMPS) ;
 $(BUILD)/u/libos/vmm/decompress.o $(BUILD)/h/libos/vmm/decompress.o: $(VMM_STAMPS)
 $(BUILD)/u/libos/vmm/decompress.o: UCFLAGS += $(VMM_INCLUDE)
 $(BUILD)/h/libos/vmm/decompress.o: HCFLAGS += $(VMM_INCLUDE)
