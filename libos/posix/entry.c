@@ -144,9 +144,13 @@ void exception_libos(struct regs *r)
 	unsigned vector = EXO_INFO_VECTOR(r->up.info);
 	bool copying = r->up.rip >= (uint64_t)user_access_lo && r->up.rip < (uint64_t)user_access_hi;
 	struct mm *mm = this_thread()->mm;
-	if (copying && vector == VECTOR_PAGE && mm && r->up.addr < USER_END &&
-	    !mm_fault(mm, r->up.addr, r->up.error).signal)
-		return;
+	if (copying && vector == VECTOR_PAGE && mm && r->up.addr < USER_END) {
+		struct fault f = mm_fault(mm, r->up.addr, r->up.error);
+		if (!f.signal)
+			return;
+		if (f.signal == SIG_KILL)	/* no memory: as if the program had touched it */
+			signal_exception(vector, r, f);
+	}
 	if (!copying)
 		posix_panic("exception %u at %lx: address %lx, error %lx, rsp %lx, rdi %lx, rsi %lx",
 			vector, r->up.rip, r->up.addr, r->up.error, r->up.rsp, r->rdi, r->rsi);

@@ -47,6 +47,14 @@ def killed_by_a_signal():
 
 
 @case
+def out_of_memory():
+    """A program that wants more than there is dies, in a call of its too; its memory comes back."""
+    result = virtue("--mem", "64M", script="tail /dev/zero > /dev/null; echo $?; "
+                    "head -c 8000000 /dev/zero > /tmp/file && echo room")
+    expect_result(result, 0, b"137\nroom\n", b"Killed\n")
+
+
+@case
 def command_is_byte_for_byte():
     script = b"printf '%s' '\xff\xfe \"$HOME` \\ ! %d\t*'\n# a comment\n\nexit 5"
     expect_result(virtue(script=script), 5, b"\xff\xfe \"$HOME` \\ ! %d\t*")
