@@ -136,7 +136,7 @@ def bars_write(path, title, axis, groups):
     height = TOP + BOTTOM + sum(len(b) * bar + gap for _, b in groups)
     picture = Picture(title, height)
     axis.fit([v for _, bars in groups for _, v in bars])
-    left, right, at = LEFT + 90, WIDTH - 90, TOP
+    left, right, at = LEFT + 90, WIDTH - 130, TOP
     names = list(dict.fromkeys(n for _, bars in groups for n, _ in bars))
     for value in axis.steps:
         x = left + axis.part(value) * (right - left)
