@@ -1,6 +1,6 @@
-/* Calls that are carried out together, of a multicall or of one call with several operations: writes
- * of page-table entries, pins and unpins, a process's two roots.  A guest makes or ends an address
- * space by some twenty of them, one table each; here that is a few crossings.
+/* Calls that are carried out together, of a multicall or of one call with several operations:
+ * writes of page-table entries, pins and unpins, a process's two roots.  A guest makes or ends an
+ * address space by some twenty of them, one table each; here that is a few crossings.
  *
  * They are put off, in the order unpins, writes, pins: a call that would have to come between is
  * not taken before the others are done.  Who fails gets its result changed.
@@ -17,7 +17,7 @@ static void refuse(struct gather *g, uint64_t result)
 		g->failed = result;
 }
 
-/* ---- carrying out ------------------------------------------------------------------------------ */
+/* ---- carrying out --------------------------------------------------------------------------- */
 
 static void tables_run(struct gather *g, struct gather_tables *t, bool pin)
 {
@@ -67,7 +67,7 @@ void gather_run(struct gather *g)
 	tables_run(g, &g->pin, true);
 }
 
-/* ---- taking ------------------------------------------------------------------------------------ */
+/* ---- taking --------------------------------------------------------------------------------- */
 
 /* Several flushes are one of all. */
 static void flush_add(struct gather *g, uint64_t flush, uint64_t va)

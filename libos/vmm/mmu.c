@@ -137,9 +137,11 @@ int64_t call_mmu_update(struct vcpu *v, const uint64_t a[6])
 
 /* ---- update_va_mapping ------------------------------------------------------------------------- */
 
-bool mapping_item(const struct vcpu *v, const uint64_t a[6], struct exo_pt_item *item, uint64_t *flush)
+bool mapping_item(const struct vcpu *v, const uint64_t a[6], struct exo_pt_item *item,
+	uint64_t *flush)
 {
-	uint64_t entry = canonical(a[0]) && guest_range_ok(a[0], 1) ? mmu_walk(v->root_k, a[0], 1) : 0;
+	bool may_be = canonical(a[0]) && guest_range_ok(a[0], 1);
+	uint64_t entry = may_be ? mmu_walk(v->root_k, a[0], 1) : 0;
 	*flush = a[2] & ~(uint64_t)XEN_UVMF_KIND ? EXO_FLUSH_ALL : EXO_FLUSH_LOCAL;
 	*item = (struct exo_pt_item){ entry | EXO_PT_SET, a[1] };
 	switch (a[2] & XEN_UVMF_KIND) {

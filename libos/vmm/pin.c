@@ -29,8 +29,8 @@ struct note *note_of(uint64_t mfn)
 static unsigned entry_next(const uint64_t *e, unsigned i)
 {
 	while (i < TABLE_ENTRIES && !e[i])
-		i += i % 8 == 0 && !(e[i + 1] | e[i + 2] | e[i + 3] | e[i + 4] | e[i + 5] | e[i + 6] |
-			e[i + 7]) ? 8 : 1;
+		i += i % 8 == 0 && !(e[i + 1] | e[i + 2] | e[i + 3] | e[i + 4] | e[i + 5] |
+			e[i + 6] | e[i + 7]) ? 8 : 1;
 	return i;
 }
 

@@ -176,15 +176,16 @@ void tables_pin(uint64_t *item, unsigned n);
 void tables_unpin(uint64_t *item, unsigned n);
 
 /* What update_va_mapping asks for; false: nothing is there. */
-bool mapping_item(const struct vcpu *v, const uint64_t a[6], struct exo_pt_item *item, uint64_t *flush);
+bool mapping_item(const struct vcpu *v, const uint64_t a[6], struct exo_pt_item *item,
+	uint64_t *flush);
 /* One write to a table that is known to be one; the old value if `old`.  0 or -errno. */
 int64_t entry_write(uint64_t entry, unsigned op, uint64_t value, uint64_t *old);
-/* Loads roots; the guest's own are typed if need be.  u: what root_user_set is about to get, or 0. */
+/* Loads roots; the guest's own are typed if need be.  u: what root_user_set is to get next, or 0. */
 int64_t roots_set(struct vcpu *v, uint64_t k, uint64_t u);
 int64_t root_user_set(struct vcpu *v, uint64_t u);
 int64_t roots_pair(struct vcpu *v);
 
-/* ---- gather.c: calls of a multicall that are carried out together ------------------------------- */
+/* ---- gather.c: calls that are carried out together -------------------------------------------- */
 
 #define GATHER_WRITES	32u
 #define GATHER_TABLES	32u
@@ -213,8 +214,8 @@ static inline void gather_start(struct gather *g, struct vcpu *v)
 	g->unpin.n = g->pin.n = g->writes = 0;
 	g->flush = EXO_FLUSH_NONE;
 }
-/* Takes the call if it can wait: its result is 0, unless it fails then.  False: the others have to be
- * carried out, and it. */
+/* Takes the call if it can wait: its result is 0, unless it fails then.  False: the others have to
+ * be carried out, and it. */
 bool gather_take(struct gather *g, const struct xen_multicall *m, guest_va result);
 bool gather_op(struct gather *g, const struct xen_mmuext_op *op, uint64_t result);
 void gather_run(struct gather *g);

@@ -8,8 +8,10 @@ $(BENCH_VMM_COUNT): tests/benchvmm/count.c
 	@mkdir -p $(@D)
 	$(Q)gcc -std=gnu17 -O2 $(WARN) -fvisibility=hidden -shared -fPIC -o $@ $<
 
+BENCH_VMM_PKG := $(patsubst %,$(BUILD)/pkg/%.stamp,linux-image-amd64 xen-hypervisor-4.17-amd64 \
+	busybox-static)
+
+# BENCH_ARGS='--rounds 5 --markdown docs/vmm-figures.md'
 .PHONY: bench-vmm
-bench-vmm: all $(BENCH) $(BENCH_VMM_COUNT) $(BUILD)/pkg/linux-image-amd64.stamp \
-	$(BUILD)/pkg/xen-hypervisor-4.17-amd64.stamp \
-	$(BUILD)/pkg/busybox-static.stamp ## Compare the VMM with Debian's Xen: BENCH_ARGS='--rounds 5 --json FILE'
+bench-vmm: all $(BENCH) $(BENCH_VMM_COUNT) $(BENCH_VMM_PKG) ## Compare the VMM with Debian's Xen
 	$(Q)tests/benchvmm/run $(BENCH_ARGS)

@@ -3,8 +3,9 @@
  *
  *	-plugin count.so,out=FILE
  *
- * A mark is LFENCE and RDTSC in a static program (tests/bench/bench.c: a library's would be further up);
- * each appends a line of the counters to FILE.  One vCPU.  Left to others: what marks mean (run).
+ * A mark is LFENCE and RDTSC in a static program (tests/bench/bench.c; a library's would be further
+ * up); each appends a line of the counters to FILE.  One vCPU.  Left to others: what marks mean
+ * (run).
  *
  * QEMU's header is in none of Debian's packages: what is used of the interface stands here.
  */
@@ -27,7 +28,8 @@ void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
 	void (*translated)(qemu_plugin_id_t id, struct qemu_plugin_tb *tb));
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
 	void (*executed)(unsigned vcpu, void *arg), int flags, void *arg);
-void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb, int op, void *at, uint64_t n);
+void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb, int op, void *at,
+	uint64_t n);
 void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, int op, void *at,
 	uint64_t n);
 int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **argv);

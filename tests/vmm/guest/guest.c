@@ -175,7 +175,7 @@ static void site(void)
 	print_number("sites changed: ", (site_call != call) + (site_iret != iret));
 }
 
-/* ---- calls that the monitor carries out together ---------------------------------------------------- */
+/* ---- calls that the monitor carries out together -------------------------------------------- */
 
 static uint64_t table[512] __attribute__((aligned(4096)));
 static struct xen_multicall calls_list[16];
@@ -192,7 +192,8 @@ static struct xen_multicall table_op(const struct xen_mmuext_op *op, unsigned n)
 
 static void gather(void)
 {
-	uint64_t va = (uint64_t)table, mfn = ((const uint64_t *)info->mfn_list)[(va - VIRT_BASE) / 4096];
+	const uint64_t *mfns = (const void *)info->mfn_list;
+	uint64_t va = (uint64_t)table, mfn = mfns[(va - VIRT_BASE) / 4096];
 	struct xen_mmuext_op op[] = { { XEN_PIN_L1, 0, mfn, 0 }, { XEN_UNPIN, 0, mfn, 0 } };
 	const struct { struct xen_multicall call; int64_t result; } list[] = {
 		{ map_table(va, mfn << 12 | 0x65), 0 },
@@ -220,8 +221,8 @@ static void gather(void)
 		else
 			print_number("wrong result of call ", i);
 	op[0].cmd = XEN_UNPIN;
-	right += hypercall4(XEN_MMUEXT_OP, (uint64_t)op, 2, (uint64_t)&done, XEN_DOMID_SELF) == -22 && !done;
-	table[0] = right;
+	int64_t e = hypercall4(XEN_MMUEXT_OP, (uint64_t)op, 2, (uint64_t)&done, XEN_DOMID_SELF);
+	table[0] = right + (e == -22 && !done);		/* none was pinned */
 	print_number("as they should be: ", table[0]);
 }
 
@@ -275,7 +276,7 @@ static uint64_t some_value(void)
 	return random(32);
 }
 
-/* Several of those that the monitor carries out together, but no root: seldom would it hold this. */
+/* Several of those that the monitor carries out together, but no root: seldom would it hold us. */
 static void multicall_random(void)
 {
 	static const uint32_t cmd[] = { XEN_PIN_L1, XEN_PIN_L2, XEN_PIN_L3, XEN_PIN_L4, XEN_UNPIN,
@@ -283,7 +284,8 @@ static void multicall_random(void)
 	static struct xen_mmuext_op op[18];
 	unsigned n = random(16);
 	for (unsigned i = 0; i < 18; i++)
-		op[i] = (struct xen_mmuext_op){ cmd[random(8)], 0, random(8) ? some_mfn() : some_value(), 0 };
+		op[i] = (struct xen_mmuext_op){ cmd[random(8)], 0,
+			random(8) ? some_mfn() : some_value(), 0 };
 	for (unsigned i = 0; i < n; i++)
 		calls_list[i] = random(2) ? table_op(&op[i], random(3)) :
 			map_table(VIRT_BASE + info->pages / 2 * 4096 + random(64) * 4096, some_value());
