@@ -12,7 +12,7 @@ suite("vmm-vdisk-long", [f"{BUILD}/tests/vmm-disk", "20000", "7"], seconds=300, 
 suite("vmm-console", [f"{BUILD}/tests/vmm-console"])
 suite("vmm-size", ["tests/vmm/size"])
 suite("vmm-docs", ["tests/vmm/docs"])
-suite("vmm-disks", ["tests/vmm/disks", BUILD], seconds=900, long=True)
+suite("vmm-disks", ["tests/vmm/disks"], seconds=900, long=True)
 
 CASES = ["--add", f"{BUILD}/tests/vmm/cases"]
 suite("vmm", shell("sh /vmm/cases", *CASES), seconds=120)
