@@ -1,4 +1,4 @@
-/* domain [--mem SIZE] [--slices N] [--disk N[:FIRST+SIZE]] -- PROGRAM ARGUMENTS...
+/* domain [--mem SIZE] [--slices N] [--disk N[:FIRST+SIZE]] [--port N] [--inspect] -- PROGRAM ARGUMENTS...
  *
  * Starts a program of another libOS in a domain of its own and is its proxy: joins it to this
  * process's standard streams, passes signals and window size on, serves its file requests with this
@@ -15,7 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -310,8 +312,10 @@ static void start(char **argv, struct domain_start s)
 
 static void usage(void)
 {
-	fputs("usage: domain [--mem SIZE] [--slices N] [--disk N[:FIRST+SIZE]] -- PROGRAM [ARGUMENT...]\n"
-		"sizes are bytes, or end with K, M or G; --disk gives it a part of the session's disk N\n", stderr);
+	fputs("usage: domain [--mem SIZE] [--slices N] [--disk N[:FIRST+SIZE]] [--port N] [--inspect]\n"
+		"	-- PROGRAM [ARGUMENT...]\n"
+		"sizes are bytes, or end with K, M or G; --disk gives it a part of the session's disk N,\n"
+		"--port the packets of a TCP port, --inspect the frame table and slice vectors to read\n", stderr);
 	exit(2);
 }
 
@@ -355,6 +359,26 @@ static void disk_parse(const char *text, struct domain_start *s)
 		usage();
 }
 
+static uint16_t port_parse(const char *text)
+{
+	uint64_t port = size_parse(text);
+	if (port > 65535)
+		usage();
+	return port;
+}
+
+/* Nobody else in the session is to have it, and the session's network, which answers who asks for the
+ * address, has to be there: both by a socket that is bound, and never closed. */
+static void port_reserve(uint16_t port)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) < 0) {
+		fprintf(stderr, "domain: port %u: %s\n", port, strerror(errno));
+		exit(126);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct domain_start s = { 0 };
@@ -365,6 +389,11 @@ int main(int argc, char **argv)
 			i++;
 			break;
 		}
+		if (!strcmp(argv[i], "--inspect")) {
+			s.inspect = 1;
+			i--;
+			continue;
+		}
 		if (i + 1 == argc)
 			usage();
 		if (!strcmp(argv[i], "--mem"))
@@ -373,12 +402,16 @@ int main(int argc, char **argv)
 			s.slices = size_parse(argv[i + 1]);
 		else if (!strcmp(argv[i], "--disk"))
 			disk_parse(argv[i + 1], &s);
+		else if (!strcmp(argv[i], "--port"))
+			s.port = port_parse(argv[i + 1]);
 		else
 			usage();
 	}
 	if (i >= argc)
 		usage();
 	memset(files, -1, sizeof files);
+	if (s.port)
+		port_reserve(s.port);
 	signals_take(&while_waiting);
 	start(argv + i, s);
 	serve_forever(&while_waiting);

@@ -2,6 +2,8 @@
  *
  * It serves the session's files below DIR, each read once, when it is first asked for; without DIR, or
  * without a session, a few pages that it has with it: /, /1k, /100k, /NUMBER bytes up to 1,000,000.
+ *	domain --port 8080 -- webd /www
+ *
  * As a session itself it takes its address and port from the command line:
  *
  *	./virtue run --module httpd=build/httpd --append 'session=httpd [address=10.0.2.15] [port=80]' -- httpd
@@ -116,10 +118,12 @@ static struct web_page *file_read(const char *path)
 	struct web_page *p = size < 0 ? missing : full;
 	if (size >= 0 && (uint64_t)size <= FILE_MAX && bytes_take(&b, size)) {
 		int64_t got = proxy_transfer(PROXY_READ, file, 0, b.at, size);
-		if (got == size)
+		if (got == size) {
 			p = page_of(path, &b, size, type_of(name));
-		else
+		} else {		/* a folder, for one */
 			frame_free_run(b.pfn, b.frames);
+			p = missing;
+		}
 	}
 	proxy_file(PROXY_CLOSE, file, 0, NULL, 0);
 	return p;
@@ -195,9 +199,9 @@ int main(struct exo_start *s)
 	missing = error_page("404 Not Found");
 	full = error_page("503 Service Unavailable");
 	uint16_t port = port_option(s);
-	if ((status = web_card_open(s, ip, port, find, &what)))
+	if ((status = web_card_open(s, ip, &port, find, &what)))
 		fail(what, status);
-	say("httpd: %u.%u.%u.%u port %u\n", ip[0], ip[1], ip[2], ip[3], port);
+	say("httpd: port %u\n", port);
 	web_serve(NULL, 0);
 	say("httpd: %lu connections, %lu requests, %lu packets, %lu again\n", web_counts.connections,
 		web_counts.requests, web_counts.sent, web_counts.again);

@@ -174,11 +174,17 @@ static uint64_t bind_parts(uint64_t flow, uint16_t port)
 	return status ? status : bind(flow, &out, EXO_FLOW_TRANSMIT, arp_from_us, 2);
 }
 
-static uint64_t bind_all(const struct exo_start *s, uint64_t flow, uint16_t port)
+#define VIEW_L4	56		/* docs/net-design.md */
+
+static uint64_t bind_all(const struct exo_start *s, uint64_t flow, const struct exo_flow_info *info,
+	uint16_t *port)
 {
 	uint64_t to_send = start_cap(s, CAP_NET_SEND);
 	if (!to_send)
-		return bind_parts(flow, port);
+		return bind_parts(flow, *port);
+	const uint8_t *l4 = (const uint8_t *)info->value + VIEW_L4;
+	*port = l4[2] << 8 | l4[3];
+	memset(our_ip, 0, sizeof our_ip);
 	uint64_t status = exo_flow_bind(flow, in.cap, 0).status;
 	return status ? status : exo_flow_bind(to_send, out.cap, 0).status;
 }
@@ -206,7 +212,7 @@ static bool chunks_make(void)
 	return true;
 }
 
-uint64_t web_card_open(const struct exo_start *s, const uint8_t ip[4], uint16_t port,
+uint64_t web_card_open(const struct exo_start *s, const uint8_t ip[4], uint16_t *port,
 	struct web_page *(*find)(const char *path), const char **what)
 {
 	static struct web_system system = { time_now, ready, send, scratch, NULL };
@@ -229,10 +235,10 @@ uint64_t web_card_open(const struct exo_start *s, const uint8_t ip[4], uint16_t 
 	if (!chunks_make())
 		return EXO_LIMIT;
 	*what = "its filters";
-	if ((status = bind_all(s, flow, port)))
+	if ((status = bind_all(s, flow, &info, port)))
 		return status;
 	system.find = find;
-	web_init(&system, mac, ip, port, __builtin_ia32_rdtsc() * 0x9e3779b97f4a7c15ul);
+	web_init(&system, mac, our_ip, *port, __builtin_ia32_rdtsc() * 0x9e3779b97f4a7c15ul);
 	return EXO_CODE(packets_submit(&in));
 }
 

@@ -10,10 +10,10 @@
 #include "apps/web/web.h"
 #include "libos/common/common.h"
 
-/* From CAP_NET0, which covers all packets (then it answers ARP for ip too), or, with CAP_NET_SEND, only
- * those to and from the port.  Returns a status; *what says for what. */
-#define CAP_NET_SEND	"net-send"
-uint64_t web_card_open(const struct exo_start *s, const uint8_t ip[4], uint16_t port,
+/* From net0.  Where there is CAP_NET_SEND too, these two flows are all: of packets to and from a port,
+ * which *port becomes, at whatever address; somebody else answers ARP.  Else net0 covers all packets,
+ * and *port and ip are served.  Returns a status; *what says for what. */
+uint64_t web_card_open(const struct exo_start *s, const uint8_t ip[4], uint16_t *port,
 	struct web_page *(*find)(const char *path), const char **what);
 /* A page in frames of its own, the body copied; NULL: there are not enough. */
 struct web_page *web_page_new(const char *path, const char *status, const char *type,

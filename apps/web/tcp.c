@@ -24,6 +24,7 @@ static unsigned spare_buffers;
 static uint64_t next_due, secret;
 static uint8_t our_mac[6], our_ip[4];
 static uint16_t our_port;
+static bool any_ip;
 
 void web_init(const struct web_system *system, const uint8_t mac[6], const uint8_t ip[4], uint16_t port,
 	uint64_t key)
@@ -33,6 +34,7 @@ void web_init(const struct web_system *system, const uint8_t mac[6], const uint8
 	memset(heads, 0, sizeof heads);
 	memcpy(our_mac, mac, 6);
 	memcpy(our_ip, ip, 4);
+	any_ip = !get32(ip);
 	our_port = port;
 	secret = key | 1;
 	next_due = NEVER;
@@ -303,7 +305,9 @@ static bool packet_check(struct packet *p, const uint8_t *frame, unsigned length
 	if (length < WEB_HEADERS || get16(frame + 12) != 0x0800 || ip[0] >> 4 != 4 || ip[9] != 6)
 		return false;
 	unsigned header = (ip[0] & 15) * 4, total = get16(ip + 2), tcp;
-	if (header < 20 || total > length - 14 || total < header + 20 || get16(ip + 6) & 0x3fff || memcmp(ip + 16, our_ip, 4))
+	if (header < 20 || total > length - 14 || total < header + 20 || get16(ip + 6) & 0x3fff)
+		return false;
+	if (!any_ip && memcmp(ip + 16, our_ip, 4))
 		return false;
 	tcp = total - header;
 	*p = (struct packet){ .frame = frame, .ip = ip, .tcp = ip + header };

@@ -61,7 +61,7 @@ struct web_system {
 struct web_counts { uint64_t connections, requests, sent, again, refused, bad; };
 extern struct web_counts web_counts;
 
-/* ip: ours, in memory order.  secret: for sequence numbers. */
+/* ip: ours, all zero: whatever packets are for.  secret: for sequence numbers. */
 void web_init(const struct web_system *system, const uint8_t mac[6], const uint8_t ip[4], uint16_t port,
 	uint64_t secret);
 void web_input(const uint8_t *frame, unsigned length);

@@ -27,6 +27,9 @@ struct domain_start {
 	uint16_t rows, columns;		/* of the terminal, 0 = none */
 	uint64_t disk;			/* n: an extent of the session's disk n - 1, as its disk0; 0: none */
 	uint64_t disk_first, disk_count;	/* blocks of 4 KiB; count 0: to its end */
+	uint16_t port;			/* of TCP: packets to and from it are the domain's; 0: none */
+	uint16_t inspect;		/* it may read the frame table and all slice vectors */
+	uint32_t pad;
 	char error[128];		/* out: what was wrong */
 };
 #define DOMAIN_MEMORY	(16ul << 20)

@@ -30,6 +30,7 @@ struct domain_host {
 	uint64_t object, table;
 	struct exo_start_extent quota[DOMAIN_EXTENTS];
 	uint64_t slots;			/* bits: slots of the config that it holds */
+	uint64_t flow[2], flow_frame[2];	/* of its port: to receive, to send */
 	const struct domain_host_config *config;
 	bool told;			/* DOMAIN_EXIT was read */
 	int32_t pid;

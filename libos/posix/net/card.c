@@ -37,7 +37,7 @@ static uint64_t flow_bind(struct card *c, uint64_t flow, uint32_t directions)
 		{ EXO_L2, 2, 10, 0, 0xffff, m[4] << 8 | m[5] } };
 	uint64_t status = EXO_OK;
 	if (directions & EXO_FLOW_RECEIVE)
-		status = flow_within(flow, EXO_FLOW_OPTIONS(EXO_FLOW_RECEIVE, 1), own, 0, c->in.cap);
+		status = exo_flow_bind(flow, c->in.cap, 0).status;	/* itself: what is given out lies within it */
 	if (!status && directions & EXO_FLOW_TRANSMIT)
 		status = flow_within(flow, EXO_FLOW_OPTIONS(EXO_FLOW_TRANSMIT, 0), own, 2, c->out.cap);
 	return status;
