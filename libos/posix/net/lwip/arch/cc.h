@@ -6,7 +6,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#if !__STDC_HOSTED__
 #pragma GCC visibility push(hidden)	/* one image: addresses of functions need no table */
+#endif
 
 #define atoi(text)	0	/* links are not looked up by name; the libOS has none */
 
