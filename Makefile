@@ -152,9 +152,10 @@ check: all $(HOST_TESTS) $(GUEST_TESTS) $(CHECK_TESTS) ## The long tests
 	@tools/need test
 	@tests/run --long $(TESTFLAGS)
 
+# What takes long to get again stays: packages, and what Linux answered to the tests (oracle).
+KEPT := pkg src apt third-party.txt oracle
 clean: ## Remove what was built (fetched packages stay; make distclean removes all)
-	rm -rf $(BUILD)/gen $(BUILD)/k $(BUILD)/u $(BUILD)/h $(BUILD)/tests $(BUILD)/*.elf \
-		$(BUILD)/*.iso $(BUILD)/*.cpio $(BUILD)/*.a
+	rm -rf $(filter-out $(KEPT:%=$(BUILD)/%),$(wildcard $(BUILD)/*))
 
 distclean: ## Remove all of the build folder
 	rm -rf $(BUILD)
