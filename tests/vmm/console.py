@@ -17,11 +17,16 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)
 BUILD = os.path.abspath(os.environ.get("BUILD") or os.path.join(TOP, "build"))
 PROMPT = r"guest:/[a-z]*# "
 TAIL = 1500
-PATIENCE = 150          # seconds for one expectation, on a busy host
+PATIENCE = 600          # seconds for one expectation, on a host that is very busy
 
 
 class Wrong(Exception):
     """What a case found."""
+
+
+def need(what, condition):
+    if not condition:
+        raise Wrong(what)
 
 
 class Machine:

@@ -12,15 +12,15 @@ suite("vmm-vdisk-long", [f"{BUILD}/tests/vmm-disk", "20000", "7"], seconds=300, 
 suite("vmm-console", [f"{BUILD}/tests/vmm-console"])
 suite("vmm-size", ["tests/vmm/size"])
 suite("vmm-docs", ["tests/vmm/docs"])
-suite("vmm-disks", ["tests/vmm/disks"], seconds=900, long=True)
+suite("vmm-disks", ["tests/vmm/disks"], seconds=2400, long=True)
 
 CASES = ["--add", f"{BUILD}/tests/vmm/cases"]
-suite("vmm", shell("sh /vmm/cases", *CASES), seconds=120)
-suite("vmm-rogue", shell("sh /rogue/cases", "--add", f"{BUILD}/tests/vmm/rogue"), seconds=120)
-suite("vmm-linux", ["tests/vmm/linux", "grub", "shell"], seconds=240)
+suite("vmm", shell("sh /vmm/cases", *CASES), seconds=400)
+suite("vmm-rogue", shell("sh /rogue/cases", "--add", f"{BUILD}/tests/vmm/rogue"), seconds=300)
+suite("vmm-linux", ["tests/vmm/linux", "grub", "shell"], seconds=900)
 suite("vmm-linux-long", ["tests/vmm/linux", "grub-boots", "init-ends", "stop", "disk-smp", "disk-cow",
-                         "installer"], seconds=1200, long=True)
-suite("vmm-spin", shell("sh /vmm/spin", *CASES), seconds=200, long=True)
+                         "installer"], seconds=3000, long=True)
+suite("vmm-spin", shell("sh /vmm/spin", *CASES), seconds=300, long=True)
 suite("vmm-several", shell("sh /vmm/several", "--icount", "--guests=debian", "--mem", "1500M", *CASES),
-      seconds=400, long=True)
-suite("vmm-1", shell("sh /vmm/cases", *CASES, "--cpus", "1"), seconds=120, long=True)
+      seconds=1500, long=True)
+suite("vmm-1", shell("sh /vmm/cases", *CASES, "--cpus", "1"), seconds=400, long=True)
