@@ -33,6 +33,7 @@ enum { CTRL = 0x0, STATUS = 0x8, ICR = 0xc0, ITR = 0xc4, IMS = 0xd0, IMC = 0xd8,
 #define RAH_VALID	(1u << 31)
 /* Causes of interrupts: sent, link, overrun, received; and, of MSI-X, the queues and others. */
 #define CAUSES		(1u << 0 | 1u << 2 | 1u << 6 | 1u << 7 | 1u << 20 | 1u << 22 | 1u << 24)
+#define CAUSE_LINK	(1u << 2)
 #define IVAR_ALL	(0x8u | 0x8u << 8 | 0x8u << 16)	/* received, sent, other: vector 0 */
 
 #define RING		256u		/* descriptors; a frame to be sent takes up to two */
@@ -180,6 +181,11 @@ static void send(struct net_device *dev, unsigned n, uint64_t phys, unsigned res
 	e->last[e->header_next] = (e->tx_next + RING - 1) % RING;
 	e->header_next = (e->header_next + 1) % NET_QUEUE;
 	e->frames++;
+}
+
+static void kick(struct net_device *dev)
+{
+	struct e1000 *e = (struct e1000 *)dev;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	put(e, TDT, e->tx_next);
 }
@@ -216,9 +222,12 @@ static void received_look(struct e1000 *e)
 static void poll(struct net_device *dev)
 {
 	struct e1000 *e = (struct e1000 *)dev;
-	put(e, ICR, get(e, ICR));	/* whatever comes from here on interrupts again */
+	uint32_t causes = get(e, ICR);
+	put(e, ICR, causes);		/* whatever comes from here on interrupts again */
 	received_look(e);
 	sent_look(e);
+	if (causes && !(causes & CAUSE_LINK))
+		return;
 	uint32_t status = get(e, STATUS);
 	if (status != ~0u)		/* ones: it is gone; what is being sent tells */
 		dev->link = status & STATUS_LU;
@@ -232,7 +241,7 @@ static void off(struct net_device *dev)
 
 bool e1000_probe(const struct pci_function *f)
 {
-	static const struct net_driver driver = { "e1000", step, header, send, poll, off };
+	static const struct net_driver driver = { "e1000", step, header, send, kick, poll, off };
 	uint64_t unused;
 	if (f->vendor != VENDOR || (f->id != ID_82540EM && f->id != ID_82574L))
 		return false;

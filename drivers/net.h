@@ -26,8 +26,10 @@ struct net_driver {
 	enum net_state (*step)(struct net_device *dev, bool first);
 	/* Where the first NET_HEADER bytes of the next frame go; NULL: no room. */
 	void *(*header)(struct net_device *dev);
-	/* Sends it: `n` bytes from there, then `rest` bytes of memory (0: nothing follows). */
+	/* Queues it: `n` bytes from there, then `rest` bytes of memory (0: nothing follows). */
 	void (*send)(struct net_device *dev, unsigned n, uint64_t phys, unsigned rest);
+	/* Tells the device of what was queued since the last time. */
+	void (*kick)(struct net_device *dev);
 	/* Calls net_received and net_sent for what has happened: at most NET_QUEUE of each, in order;
 	 * keeps `link` right. */
 	void (*poll)(struct net_device *dev);

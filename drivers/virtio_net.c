@@ -200,6 +200,11 @@ static void send(struct net_device *dev, unsigned n, uint64_t phys, unsigned res
 	v->frames++;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	q->avail.index++;
+}
+
+static void kick(struct net_device *dev)
+{
+	struct virtio_net *v = (struct virtio_net *)dev;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	*v->notify[1] = 1;
 }
@@ -275,7 +280,7 @@ static volatile uint8_t *structure(const struct pci_function *f, unsigned kind, 
 
 bool virtio_net_probe(const struct pci_function *f)
 {
-	static const struct net_driver driver = { "virtio-net", step, header, send, poll, off };
+	static const struct net_driver driver = { "virtio-net", step, header, send, kick, poll, off };
 	unsigned at, notify;
 	uint64_t unused;
 	if (f->vendor != VENDOR || (f->id != TRANSITIONAL && f->id != MODERN))

@@ -72,7 +72,15 @@ void net_send(struct net *n, struct ring *r, unsigned header, uint64_t phys, uns
 	if (n->started - n->sent == 1)
 		n->deadline = arch_now() + ANSWER_NS;
 	n->dev->driver->send(n->dev, header, phys, rest);
+	n->queued = true;
 	look_again(n);
+}
+
+void net_kick(struct net *n)
+{
+	if (n->queued)
+		n->dev->driver->kick(n->dev);
+	n->queued = false;
 }
 
 static void oldest_done(struct net *n, unsigned code)

@@ -70,6 +70,7 @@ struct net {
 	uint32_t all;			/* the flow of all its packets */
 	uint32_t waiting;		/* rings to be told when there is room */
 	uint8_t state;
+	bool queued;			/* frames that the device has not been told of */
 };
 extern struct net nets[NETS_MAX];
 extern unsigned net_count;
@@ -78,8 +79,9 @@ extern unsigned net_count;
 void net_add(struct net_device *dev);
 /* Where the header of a frame to be sent goes; NULL: there is no room, r will be told. */
 void *net_header(struct net *n, struct ring *r);
-/* Sends it: oldest entries' frames are released by packet_done. */
+/* Queues it: oldest entries' frames are released by packet_done. */
 void net_send(struct net *n, struct ring *r, unsigned header, uint64_t phys, unsigned rest);
+void net_kick(struct net *n);	/* and off they go */
 void net_wait_end(struct net *n, struct ring *r);	/* it need not be told */
 
 /* When somebody has to look at the devices again; EXO_FOREVER: never. */

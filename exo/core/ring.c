@@ -179,7 +179,13 @@ uint64_t call_ring_submit(struct call *c)
 	struct slot *s;
 	uint64_t status = cap_find(current_domain(), c->rdi, EXO_T_RING, EXO_R_USE, 1, &s);
 
-	return status ? status : ring_take(ring_at(s->aux), &c->rdx);
+	if (status)
+		return status;
+	struct ring *r = ring_at(s->aux);
+	status = ring_take(r, &c->rdx);
+	if (r->kind == EXO_RING_TRANSMIT)
+		net_kick(&nets[r->packets.device]);
+	return status;
 }
 
 /* ---- ends --------------------------------------------------------------------- */

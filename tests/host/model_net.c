@@ -46,6 +46,11 @@ static void send(struct net_device *dev, unsigned n, uint64_t phys, unsigned res
 	model_nets_dma();
 }
 
+static void kick(struct net_device *dev)
+{
+	of(dev)->kicked = of(dev)->started;
+}
+
 void model_nets_dma(void)
 {
 	for (unsigned i = 0; i < MODEL_NETS; i++)
@@ -87,7 +92,7 @@ static enum net_state step(struct net_device *dev, bool first)
 		return NET_FAILED;
 	if (--m->steps)
 		return NET_BUSY;
-	m->started = m->sent = m->over = 0;
+	m->started = m->sent = m->over = m->kicked = 0;
 	m->lost = false;
 	return NET_READY;
 }
@@ -95,12 +100,12 @@ static enum net_state step(struct net_device *dev, bool first)
 static void off(struct net_device *dev)
 {
 	of(dev)->off = true;
-	of(dev)->started = of(dev)->sent = of(dev)->over = 0;
+	of(dev)->started = of(dev)->sent = of(dev)->over = of(dev)->kicked = 0;
 }
 
 void model_nets_boot(void)
 {
-	static const struct net_driver driver = { "model", step, header, send, poll, off };
+	static const struct net_driver driver = { "model", step, header, send, kick, poll, off };
 
 	net_count = 0;
 	nets_deadline = EXO_FOREVER;
@@ -120,6 +125,7 @@ void model_net_finish(unsigned net, unsigned frames)
 {
 	struct model_net *m = &model_nets[net];
 
+	CHECK(m->kicked == m->started, "card %u was not told of frames", net);
 	if (!m->lost && frames <= m->started - m->over)
 		m->over += frames;
 	model_interrupt(net_interrupt, &m->dev);

@@ -19,6 +19,7 @@ struct model_net {
 		uint32_t owner;
 	} out[NET_QUEUE];
 	uint64_t started, sent, over;	/* over: sent, but nobody was told yet */
+	uint64_t kicked;		/* those that the card knows of */
 	unsigned depth;
 	unsigned reset_steps, steps;	/* that a reset takes; left of the one in progress */
 	bool broken, off, link;

@@ -194,6 +194,8 @@ static void garbage(const struct kind *k, uint64_t *ready_ever)
 
 			memset(h, 0x55, n);
 			device->driver->send(device, n, (uintptr_t)payload, rest);
+			if (chance(3))
+				device->driver->kick(device);
 		}
 		device->driver->poll(device);
 	}
@@ -264,6 +266,7 @@ static void frame_send(uint8_t frame[2048])
 		frame[i] = i + numbers_out;
 	memcpy(h, frame, n);
 	device->driver->send(device, n, (uintptr_t)frame + n, length - n);
+	device->driver->kick(device);
 	numbers_out++;
 }
 
