@@ -29,6 +29,8 @@ struct gc_collector {
 extern const struct gc_collector collector_semi, collector_gen, collector_card, collector_bookmark,
 	collector_summary, collector_compact;
 extern const struct gc_collector *collector;
+/* A program's own, for gc_options.collector; before gc_init. */
+void gc_collector_add(const struct gc_collector *c);
 
 /* Every root: visit may change it. */
 void roots_each(void (*visit)(gc_ref *slot));

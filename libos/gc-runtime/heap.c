@@ -6,6 +6,7 @@
 #include "libos/gc-runtime/trace.h"
 
 #define GLOBALS		64u
+#define PLUG_INS	16u
 #define SPARE_TABLES	8192u		/* pages of addresses for tables that grow, and a share of the heap */
 
 struct gc_mutator gc_mutator;
@@ -15,14 +16,15 @@ static void *global[GLOBALS];
 static unsigned globals;
 static bool verify;
 
-static const struct gc_collector *const collectors[] = { &collector_summary, &collector_bookmark,
+/* Those of the runtime, the program's own, and a NULL. */
+static const struct gc_collector *collectors[PLUG_INS + 1] = { &collector_summary, &collector_bookmark,
 	&collector_gen, &collector_card, &collector_compact, &collector_semi };
-static const struct gc_pager *const pagers[] = { &pager_aware, &pager_lru, &pager_clock, &pager_age,
+static const struct gc_pager *pagers[PLUG_INS + 1] = { &pager_aware, &pager_lru, &pager_clock, &pager_age,
 	&pager_leaf };
 
 const char *gc_collector_name(unsigned i, const char **about)
 {
-	if (i >= ARRAY_SIZE(collectors))
+	if (i >= PLUG_INS || !collectors[i])
 		return NULL;
 	*about = collectors[i]->about;
 	return collectors[i]->name;
@@ -30,10 +32,30 @@ const char *gc_collector_name(unsigned i, const char **about)
 
 const char *gc_pager_name(unsigned i, const char **about)
 {
-	if (i >= ARRAY_SIZE(pagers))
+	if (i >= PLUG_INS || !pagers[i])
 		return NULL;
 	*about = pagers[i]->about;
 	return pagers[i]->name;
+}
+
+void gc_collector_add(const struct gc_collector *c)
+{
+	unsigned i = 0;
+	while (i < PLUG_INS && collectors[i])
+		i++;
+	if (i == PLUG_INS)
+		port_fail("gc: more than %u collectors\n", PLUG_INS);
+	collectors[i] = c;
+}
+
+void gc_pager_add(const struct gc_pager *p)
+{
+	unsigned i = 0;
+	while (i < PLUG_INS && pagers[i])
+		i++;
+	if (i == PLUG_INS)
+		port_fail("gc: more than %u pagers\n", PLUG_INS);
+	pagers[i] = p;
 }
 
 /* Frames asked back: the pager's victims leave, and their frames go. */
@@ -50,16 +72,14 @@ static void on_revoke(uint64_t frames, uint64_t deadline)
 
 static void choose(const struct gc_options *o)
 {
-	unsigned i, k;
-	for (i = 0; o->collector && i < ARRAY_SIZE(collectors); i++)
-		if (!strcmp(o->collector, collectors[i]->name))
-			break;
-	for (k = 0; o->pager && k < ARRAY_SIZE(pagers); k++)
-		if (!strcmp(o->pager, pagers[k]->name))
-			break;
-	if (i == ARRAY_SIZE(collectors))
+	unsigned i = 0, k = 0;
+	while (o->collector && collectors[i] && strcmp(o->collector, collectors[i]->name))
+		i++;
+	while (o->pager && pagers[k] && strcmp(o->pager, pagers[k]->name))
+		k++;
+	if (!collectors[i])
 		port_fail("gc: no collector is called %s\n", o->collector);
-	if (k == ARRAY_SIZE(pagers))
+	if (!pagers[k])
 		port_fail("gc: no pager is called %s\n", o->pager);
 	collector = collectors[i];
 	pager = pagers[k];

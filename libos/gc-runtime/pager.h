@@ -28,6 +28,8 @@ struct gc_pager {
 };
 extern const struct gc_pager pager_lru, pager_clock, pager_age, pager_leaf, pager_aware;
 extern const struct gc_pager *pager;
+/* A program's own, for gc_options.pager; before gc_init. */
+void gc_pager_add(const struct gc_pager *p);
 
 /* Queues by prev and next, with a page of its own as head: 0 is never a page that leaves. */
 struct page_queue { uint32_t first, last, n; };

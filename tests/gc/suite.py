@@ -13,7 +13,7 @@ suite("gc-revoke", ["sh", "-c", "c=summary; for p in aware lru clock gc-age poin
 suite("gc-matrix", ["tests/gc/matrix", f"{GC}/gclab", "6", "trees", "lru-cache"], seconds=240)
 suite("gc-errors", ["tests/gc/errors", f"{GC}/gclab", f"{GC}/store"])
 suite("gc-matrix-long", ["tests/gc/matrix", f"{GC}/gclab", "4"], seconds=1800, long=True)
-suite("gc-figures", ["tests/gc/figures", f"{BUILD}/gclab-linux"], seconds=600, long=True)
+suite("gc-figures", ["tests/gc/figures", f"{BUILD}/gclab-linux"], seconds=900, long=True)
 
 suite("gc-bench", ["tests/gc/bench", "--gate"], seconds=400, long=True)
 
