@@ -58,7 +58,7 @@ void events_take(void)
 	if (bits & EVENT_DOMAIN)
 		domain_news();
 	if (bits & EVENT_NET)
-		net_news();
+		net_flush();
 }
 
 /* Before leaving: all that stands in `work`, until there is nothing more; the lock is held,

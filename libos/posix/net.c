@@ -69,13 +69,6 @@ long net_wait(void)
 
 /* ---- the card ---------------------------------------------------------------------------- */
 
-void net_news(void)
-{
-	if (have_card)
-		card_look(&card);
-	net_flush();
-}
-
 static void due(struct timer *t)
 {
 	(void)t;
@@ -85,11 +78,10 @@ static void due(struct timer *t)
 void net_flush(void)
 {
 	uint32_t ms = stack_timers();
-	if (have_card)
-		card_submit(&card);
+	bool more = have_card && card_look(&card);
 	address_look();
-	uint64_t when = ms == ~0u ? FOREVER : time_now() + ms * 1000000ul + 1;
-	if (timer.at && timer.when <= when && timer.when > time_now())
+	uint64_t when = more ? time_now() : ms == ~0u ? FOREVER : time_now() + ms * 1000000ul + 1;
+	if (timer.at && timer.when <= when && (more || timer.when > time_now()))
 		return;			/* it comes early, and looks again */
 	timer.fire = due;
 	timer_add(&timer, when);
@@ -115,6 +107,12 @@ static void card_start(void)
 	have_card = true;
 	asking = !stack_link_dhcp(&card.link);
 	patience = time_now() + NET_PATIENCE;
+}
+
+void net_dropped(uint64_t *in, uint64_t *out)
+{
+	*in = have_card ? card_dropped(&card) : 0;
+	*out = have_card ? card.lost : 0;
 }
 
 long net_start(void)

@@ -14,11 +14,14 @@ long net_start(void);
  * -ERESTARTSYS. */
 long net_wait(void);
 #define NET_PATIENCE	5000000000ul
-/* After operations of the stack: what is to be sent goes to the card, timers are set. */
+/* After operations of the stack, and when EVENT_NET came: what is to be sent goes to the card, what
+ * came is looked at, timers are set. */
 void net_flush(void);
-void net_news(void);			/* EVENT_NET came */
 /* The session ends: what was sent leaves, if it can within two seconds. */
 void net_end(void);
+
+/* Packets that came and went nowhere, as there was no room for them. */
+void net_dropped(uint64_t *in, uint64_t *out);
 
 /* net_config.c */
 long net_ioctl(uint32_t command, uint64_t arg);		/* SIOCGIF*; -ENOTTY: another */

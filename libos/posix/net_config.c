@@ -176,6 +176,7 @@ void show_net_pnp(struct text *t, struct process *p)
 void show_net_dev(struct text *t, struct process *p)
 {
 	struct stack_link_info info;
+	uint64_t in = 0, out = 0;
 	char name[IFNAMSIZ];
 	(void)p;
 	text_print(t, "Inter-|   Receive                                                |  Transmit\n"
@@ -183,9 +184,11 @@ void show_net_dev(struct text *t, struct process *p)
 		"errs drop fifo colls carrier compressed\n");
 	for (unsigned n = 1; ready() && stack_link_info(n, &info); n++) {
 		link_name(n, name);
-		text_print(t, "%6s: %7lu %7lu    0 %4lu    0     0          0         0 %8lu %7lu    0    0"
-			"    0     0       0          0\n", name, info.in_bytes, info.in_packets, 0ul,
-			info.out_bytes, info.out_packets);
+		if (n == 2)
+			net_dropped(&in, &out);
+		text_print(t, "%6s: %7lu %7lu    0 %4lu    0     0          0         0 %8lu %7lu    0 %4lu"
+			"    0     0       0          0\n", name, info.in_bytes, info.in_packets, in,
+			info.out_bytes, info.out_packets, out);
 	}
 }
 

@@ -3,6 +3,7 @@
 
 #define CHUNK		2048u
 #define CHUNKS		(2 * CARD_FRAMES)
+#define LOOK_MAX	512u		/* packets */
 
 _Static_assert(CHUNKS <= EXO_PACKET_SLOTS, "a slot for each chunk");
 
@@ -36,8 +37,8 @@ static uint64_t flow_bind(struct card *c, uint64_t flow, uint32_t directions)
 		{ EXO_L2, 4, 6, 0, 0xffffffff, (uint64_t)m[0] << 24 | m[1] << 16 | m[2] << 8 | m[3] },
 		{ EXO_L2, 2, 10, 0, 0xffff, m[4] << 8 | m[5] } };
 	uint64_t status = EXO_OK;
-	if (directions & EXO_FLOW_RECEIVE)
-		status = exo_flow_bind(flow, c->in.cap, 0).status;	/* itself: what is given out lies within it */
+	if (directions & EXO_FLOW_RECEIVE)	/* itself: what is given out lies within it */
+		status = exo_flow_bind(c->filter[c->filters++] = flow, c->in.cap, 0).status;
 	if (!status && directions & EXO_FLOW_TRANSMIT)
 		status = flow_within(flow, EXO_FLOW_OPTIONS(EXO_FLOW_TRANSMIT, 0), own, 2, c->out.cap);
 	return status;
@@ -109,16 +110,27 @@ static void in_give(struct card *c, unsigned n)
 	packets_put(&c->in, n, c->in_pfn[n / 2], n % 2 * CHUNK, CHUNK);
 }
 
-void card_look(struct card *c)
+/* The kernel's ring is short, and bursts are long: what came goes into the stack's queue at once, and
+ * the ring is emptied again before each look at a packet. */
+static void chunks_empty(struct card *c)
 {
 	struct exo_completion done;
-	chunks_reap(c);
 	for (unsigned i = 0; i < CHUNKS && packets_get(&c->in, &done); i++) {
 		if (!done.status)
-			stack_input(&c->link, chunk_at(c->in_pfn, done.id), done.sectors);
+			stack_input_queue(&c->link, chunk_at(c->in_pfn, done.id), done.sectors);
 		in_give(c, done.id);
 	}
+}
+
+bool card_look(struct card *c)
+{
+	unsigned n = 0;
+	chunks_reap(c);
+	do
+		chunks_empty(c);
+	while (stack_input_next() && ++n < LOOK_MAX);
 	card_submit(c);
+	return n == LOOK_MAX;
 }
 
 void card_submit(struct card *c)
@@ -166,4 +178,14 @@ uint64_t card_open(struct card *c, const uint64_t *flow, unsigned flows, uint64_
 	if (!status)
 		status = packets_submit(&c->in);
 	return status ? status : stack_link_add(&c->link) ? EXO_LIMIT : EXO_OK;
+}
+
+uint64_t card_dropped(const struct card *c)
+{
+	struct exo_flow_info info;
+	uint64_t n = 0;
+	for (unsigned i = 0; i < c->filters; i++)
+		if (!exo_flow_info(c->filter[i], &info).status)
+			n += info.dropped;
+	return n;
 }

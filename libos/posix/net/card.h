@@ -20,15 +20,19 @@ struct card {
 	uint16_t unused[2 * CARD_FRAMES];	/* chunks to send from */
 	unsigned unused_count;
 	uint64_t lost;			/* to be sent, and there was no chunk */
+	uint64_t filter[CARD_FLOWS];	/* capabilities: what the receive ring is bound to */
+	unsigned filters;
 };
 /* Receives all packets of the flows that are of the first one's card, and may send from its address:
  * the card's own, or the one to which a flow narrows what is received.  The event is signalled when
  * something came or went.  A status. */
 uint64_t card_open(struct card *c, const uint64_t *flow, unsigned flows, uint64_t event);
-/* Takes in what came, and gives the card what was sent meanwhile. */
-void card_look(struct card *c);
+/* Takes in what came, and gives the card what was sent meanwhile; true: there may be more. */
+bool card_look(struct card *c);
 /* Gives the card what was sent. */
 void card_submit(struct card *c);
+/* Packets that came and found no chunk. */
+uint64_t card_dropped(const struct card *c);
 /* Sleeps until there is something to look at. */
 void card_wait(struct card *c, uint64_t deadline);
 

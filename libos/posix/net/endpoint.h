@@ -87,6 +87,7 @@ unsigned connection_poll(const struct endpoint *e);
 int connection_option(struct endpoint *e, enum stack_option option, unsigned value);
 /* Closed connections that wait for late packets: only so many, the oldest go. */
 void connections_trim(void);
+void connections_probe(void);
 void connections_resume(void);		/* they send what there was no room for */
 
 /* datagram.c */

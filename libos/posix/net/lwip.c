@@ -184,14 +184,18 @@ struct netif *stack_route(const void *source, const void *destination)
 	return NULL;
 }
 
+static struct { struct pbuf *p; struct netif *n; } queue[STACK_QUEUE];
+static unsigned queue_first, queued;
+
 /* lwIP looks at a header's fields before it knows that there is a whole header: what it may look at
  * is there, whatever the frame's length.  Lost, as if on its way: what there is no memory for. */
-void stack_input(struct stack_link *link, const void *frame, size_t length)
+void stack_input_queue(struct stack_link *link, const void *frame, size_t length)
 {
 	enum { HEADERS = 96 };
 	struct netif *n = netif_of(link);
 	size_t room = length < HEADERS ? HEADERS : length;
-	struct pbuf *p = length <= STACK_FRAME + 4 ? pbuf_alloc(PBUF_RAW, room, PBUF_RAM) : NULL;
+	struct pbuf *p = length <= STACK_FRAME + 4 && queued < STACK_QUEUE ?
+		pbuf_alloc(PBUF_RAW, room, PBUF_RAM) : NULL;
 	if (!p)
 		return;
 	counts[n - netifs].in_packets++;
@@ -199,15 +203,36 @@ void stack_input(struct stack_link *link, const void *frame, size_t length)
 	__builtin_memset((char *)p->payload + length, 0, room - length);
 	pbuf_take(p, frame, length);
 	pbuf_realloc(p, length);
+	queue[(queue_first + queued) % STACK_QUEUE].p = p;
+	queue[(queue_first + queued++) % STACK_QUEUE].n = n;
+}
+
+bool stack_input_next(void)
+{
+	if (!queued)
+		return false;
+	struct pbuf *p = queue[queue_first].p;
+	struct netif *n = queue[queue_first].n;
+	queue_first = (queue_first + 1) % STACK_QUEUE;
+	queued--;
 	if (n->input(p, n) != ERR_OK)
 		pbuf_free(p);
 	loopback_deliver();
+	return true;
+}
+
+void stack_input(struct stack_link *link, const void *frame, size_t length)
+{
+	stack_input_queue(link, frame, length);
+	while (stack_input_next())
+		;
 }
 
 void loopback_deliver(void) { netif_poll_all(); }
 
 uint32_t stack_timers(void)
 {
+	connections_probe();
 	sys_check_timeouts();
 	if (refused) {
 		refused = false;

@@ -61,6 +61,11 @@ int stack_link_address(struct stack_link *link, const uint8_t ip[4], const uint8
 int stack_link_dhcp(struct stack_link *link);		/* asks for one */
 bool stack_link_ready(const struct stack_link *link, uint8_t ip[4]);	/* it has one: */
 void stack_input(struct stack_link *link, const void *frame, size_t length);
+/* In two steps, as a card has room for few frames: copied and queued; and the oldest of all that are
+ * queued looked at (false: there was none). */
+#define STACK_QUEUE	1024u
+void stack_input_queue(struct stack_link *link, const void *frame, size_t length);
+bool stack_input_next(void);
 /* Does what is due; milliseconds until there is something to do again. */
 uint32_t stack_timers(void);
 

@@ -312,6 +312,17 @@ void connections_trim(void)
 		tcp_abort(p->next);		/* in this state it is only forgotten */
 }
 
+/* Some peers (QEMU's user network) do not tell when their window opens again: they are asked every
+ * half a second, however often they had none.  lwIP counts in such steps, and waits ever longer. */
+void connections_probe(void)
+{
+	for (struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next)
+		if (p->persist_backoff) {
+			p->persist_backoff = 1;
+			p->persist_cnt = 2;
+		}
+}
+
 void connections_resume(void)
 {
 	for (struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next)
