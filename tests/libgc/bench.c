@@ -1,7 +1,7 @@
-/* What collecting in steps costs: a live tree of nodes, and many short-lived ones, of which some replace
- * parts of it.  Prints the answer, the time, collections, and the longest stop.
+/* What collecting in steps costs: a live tree of nodes, and many short-lived ones, of which some
+ * replace parts of it.  Prints the answer, the time, collections, and the longest stop.
  *
- *	bench [--steps] [MEGABYTES-LIVE [MEGABYTES-ALLOCATED]]
+ * 	bench [--steps] [MEGABYTES-LIVE [MEGABYTES-ALLOCATED]]
  */
 #include <gc.h>
 #include <stdint.h>
@@ -82,8 +82,8 @@ int main(int argc, char **argv)
 			replace(root, depth, part);
 	}
 	uint64_t answer = sum(root), time = now() - start;
-	printf("answer %016lx, %lu us, %lu collections, longest %lu us, heap %lu KiB\n", (unsigned long)answer,
-		(unsigned long)time / 1000, (unsigned long)GC_get_gc_no(), (unsigned long)longest / 1000,
-		(unsigned long)GC_get_heap_size() >> 10);
+	printf("answer %016lx, %lu us, %lu collections, longest %lu us, heap %lu KiB\n",
+		(unsigned long)answer, (unsigned long)time / 1000, (unsigned long)GC_get_gc_no(),
+		(unsigned long)longest / 1000, (unsigned long)GC_get_heap_size() >> 10);
 	return 0;
 }

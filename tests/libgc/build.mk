@@ -1,5 +1,6 @@
-# The libgc-compatible library: its own cases on the host (ASan, UBSan), as a process and in a domain;
-# Debian's gctest and cordtest, unchanged, from libgc's source; w3m, the same, for make check.
+# The libgc-compatible library: its own cases on the host (ASan, UBSan), as a process and in a
+# domain; Debian's gctest and cordtest, unchanged, from libgc's source; w3m, the same, for make
+# check.
 
 BDW_TESTS := $(BUILD)/tests/libgc
 BDW_ROOT := $(BDW_TESTS)/root/bin
@@ -18,8 +19,8 @@ $(BDW_TESTS)/host: $(call hobj,$(BDW_PROCESS) tests/libgc/test.c)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
 
-# Clients: NAME is a process's, NAME-domain has a domain of its own. Those of Debian's include internals of
-# their source (private/gc_priv.h: names of kinds, a clock).
+# Clients: NAME is a process's, NAME-domain has a domain of its own. Those of Debian's include
+# internals of their source (private/gc_priv.h: names of kinds, a clock).
 BDW_FOREIGN := -w -O2 -g -DGC_GCJ_SUPPORT -I$(BDW_SOURCE)/include
 BDW_CORD := $(addprefix $(BDW_SOURCE)/cord/,cordbscs.c cordprnt.c cordxtra.c tests/cordtest.c)
 define bdw_client
@@ -38,7 +39,8 @@ $(BDW_ROOT)/gcbench-domain: tests/libgc/bench.c $(BUILD)/exocc
 $(BDW_ROOT)/gctest: $(BDW_STAMPS)
 	$(call bdw_client,posix,$(BDW_FOREIGN) $(BDW_SOURCE)/tests/test.c)
 $(BDW_ROOT)/gctest-domain: $(BDW_STAMPS)
-	$(call bdw_client,gc-runtime,$(BDW_FOREIGN) -DNO_TEST_HANDLE_FORK $(BDW_SOURCE)/tests/test.c)
+	$(call bdw_client,gc-runtime,$(BDW_FOREIGN) -DNO_TEST_HANDLE_FORK \
+		$(BDW_SOURCE)/tests/test.c)
 $(BDW_ROOT)/gctest-at-once: $(BDW_STAMPS)
 	$(call bdw_client,gc-runtime,$(BDW_FOREIGN) -DNO_TEST_HANDLE_FORK -DGC_DISABLE_INCREMENTAL \
 		$(BDW_SOURCE)/tests/test.c)
@@ -50,20 +52,23 @@ $(BDW_ROOT)/libgc-machine: tests/libgc/machine
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
 
-# w3m: its authors' source as Debian has it, with Debian's libtinfo (and so with its libc, static). That
-# library and w3m both define LINES and COLS, which one program only has room for once. w3m's makefile needs
-# make's built-in rules, which ours switches off.
+# w3m: its authors' source as Debian has it, with Debian's libtinfo (and so with its libc,
+# static). That library and w3m both define LINES and COLS, which one program only has room for
+# once. w3m's makefile needs make's built-in rules, which ours switches off.
 W3M := $(BDW_TESTS)/w3m/build
 W3M_CURSES := $(abspath $(BUILD))/pkg/libncurses-dev/usr
-W3M_CFLAGS := -O2 -w -std=gnu17 -I$(W3M_CURSES)/include -idirafter $(abspath $(SYSROOT))/posix/include
-W3M_LINK := -static -Wl,-z,muldefs -L$(abspath $(BUILD))/libgc/glibc -L$(W3M_CURSES)/lib/x86_64-linux-gnu
-$(BDW_TESTS)/w3m/root/bin/w3m: $(BUILD)/upstream/w3m.stamp $(BUILD)/pkg/libncurses-dev.stamp $(BUILD)/exocc \
-		$(BUILD)/libgc/glibc/libgc.a
+W3M_CFLAGS := -O2 -w -std=gnu17 -I$(W3M_CURSES)/include \
+	-idirafter $(abspath $(SYSROOT))/posix/include
+W3M_LINK := -static -Wl,-z,muldefs \
+	-L$(abspath $(BUILD))/libgc/glibc -L$(W3M_CURSES)/lib/x86_64-linux-gnu
+$(BDW_TESTS)/w3m/root/bin/w3m: $(BUILD)/upstream/w3m.stamp $(BUILD)/pkg/libncurses-dev.stamp \
+		$(BUILD)/exocc $(BUILD)/libgc/glibc/libgc.a
 	$(call say,W3M)
 	$(Q)rm -rf $(W3M)
 	@mkdir -p $(W3M) $(@D)
-	$(Q)cd $(W3M) && $(abspath $(BUILD))/upstream/w3m/configure --quiet --disable-nls --disable-image \
-		--disable-mouse --disable-digest-auth --without-ssl --with-termlib=tinfo \
+	$(Q)cd $(W3M) && $(abspath $(BUILD))/upstream/w3m/configure --quiet --disable-nls \
+		--disable-image --disable-mouse --disable-digest-auth --without-ssl \
+		--with-termlib=tinfo \
 		--with-gc=$(abspath $(SYSROOT))/posix CC=$(CC) LDFLAGS='$(W3M_LINK)' \
 		CFLAGS='$(W3M_CFLAGS)' > log 2>&1
 	$(Q)MAKEFLAGS= make -s -C $(W3M) w3m >> $(W3M)/log 2>&1

@@ -113,8 +113,8 @@ NOINLINE static void test_atomic(void)
 	GC_reachable_here(table);
 }
 
-/* Deep and wide: each level leaves 511 references to be looked at later, more than any mark stack has
- * room for. */
+/* Deep and wide: each level leaves 511 references to be looked at later, more than any mark stack
+ * has room for. */
 #define LEVELS	100
 struct level { struct node *leaf[511]; struct level *next; };
 static struct level *volatile levels;
@@ -155,7 +155,8 @@ NOINLINE static void test_uncollectable(void)
 	hidden = ~(uintptr_t)p;
 	p = NULL;
 	collect();
-	check("uncollectable", weak_left() == MANY, "lost below an uncollectable object", weak_left());
+	check("uncollectable", weak_left() == MANY, "lost below an uncollectable object",
+		weak_left());
 	p = (void **)~hidden;
 	GC_free(p);
 	p = NULL;
@@ -169,7 +170,8 @@ NOINLINE static void test_roots(void)
 	p[0] = make_list(MANY);
 	GC_add_roots(p, p + 1);
 	collect();
-	check("add_roots", weak_left() == MANY, "lost below a root of the program's own", weak_left());
+	check("add_roots", weak_left() == MANY, "lost below a root of the program's own",
+		weak_left());
 	GC_exclude_static_roots(p, p + 1);
 	collect();
 	check("exclude_roots", weak_left() <= FEW, "kept by an excluded root", weak_left());
@@ -248,7 +250,8 @@ static void test_realloc(void)
 	bool fits = true;
 	for (int i = 0; i < 4; i++)
 		fits &= !GC_posix_memalign(&aligned[i], 64u << 3 * i, 100) &&
-			!((uintptr_t)aligned[i] % (64u << 3 * i)) && GC_base((char *)aligned[i] + 99);
+			!((uintptr_t)aligned[i] % (64u << 3 * i)) &&
+			GC_base((char *)aligned[i] + 99);
 	check("memalign", fits, "not aligned, or not inside an object", 0);
 }
 
@@ -375,11 +378,11 @@ static void test_finalizers(void)
 	check("long_link", !long_link, "still there", 0);
 }
 
-/* ---- collection in steps: an independent shadow of what the program wrote ----------------------- */
+/* ---- collection in steps: an independent shadow of what the program wrote ------------- */
 
 #define TABLES	1024
 #define SLOTS	64
-#define BETWEEN	100		/* nodes between two tables, so that marking takes a while from one to the next */
+#define BETWEEN	100		/* nodes between two tables, for marking to take a while */
 struct cell { uint64_t id, again, rest[4]; };
 struct table { struct node *next; struct cell *slot[SLOTS]; };
 static struct table *volatile first_table;	/* refers to all of them */
@@ -422,7 +425,8 @@ NOINLINE static void make_tables(void)
 	}
 }
 
-/* References change places: from objects that marking has not reached yet to those that it has left. */
+/* References change places: from objects that marking has not reached yet to those that it has
+ * left. */
 static void exchange(unsigned i, unsigned j)
 {
 	struct cell *c = *slot(i);
@@ -462,7 +466,7 @@ static void test_shadow(void)
 	first_table = NULL;
 }
 
-/* ---- the process ------------------------------------------------------------------------------------ */
+/* ---- the process ---------------------------------------------------------------------- */
 
 static void test_fork(void)
 {

@@ -1,6 +1,6 @@
 #!/bin/sh
-# In the machine: w3m shows a page that makes it collect, in each way of collecting and without, from a file
-# and from a pipe. The text must be the same.
+# In the machine: w3m shows a page that makes it collect, in each way of collecting and without,
+# from a file and from a pipe. The text must be the same.
 cd /tmp || exit
 export HOME=/tmp
 page() {
@@ -9,13 +9,17 @@ page() {
 		print "<table border=1>"
 		for (r = 0; r < 20; r++) {
 			print "<tr>"
-			for (c = 0; c < 6; c++) printf "<td>%d &times; %d = <b>%d</b></td>", t + r, c, (t + r) * c
+			for (c = 0; c < 6; c++) 
+				printf "<td>%d &times; %d = <b>%d</b></td>", t + r, c, (t + r) * c
 			print "</tr>"
 		}
-		print "</table><p>A paragraph of text between tables, number " t ", that is broken into lines.</p>" } }'
+		print "</table><p>A paragraph of text between tables, number " t ","
+		print "that is broken into lines.</p>" } }'
 	echo '</body></html>'
 }
-check() { if [ "$2" = "$3" ]; then echo "ok libgc_w3m_$1"; else echo "FAIL libgc_w3m_$1: $2, not $3"; fi; }
+check() {
+	[ "$2" = "$3" ] && echo "ok libgc_w3m_$1" || echo "FAIL libgc_w3m_$1: $2, not $3"
+}
 same() { cmp -s "$1" right && echo "ok libgc_w3m_$1" || echo "FAIL libgc_w3m_$1: other text"; }
 
 page > page.html

@@ -31,7 +31,7 @@ static uint32_t current[KINDS][CLASSES], listed[KINDS][CLASSES];	/* page + 1; 0:
 static uint8_t class_of[SMALL_MAX / GRANULE + 1];	/* by granules */
 static uint16_t class_granules[CLASSES];
 
-/* Up to 16 granules each has a class; above, the largest of those of which as many fit in a page. */
+/* Up to 16 granules each has a class; above, the largest of those of which as many fit. */
 __attribute__((constructor)) static void make_classes(void)
 {
 	unsigned class = 0, g = 1;
@@ -138,8 +138,8 @@ static void *large(uint64_t bytes, unsigned kind, uint8_t flags, bool grow)
 	if (p == NO_PAGE)
 		return NULL;
 	for (uint32_t i = 0; i < n; i++)
-		space.page[p + i] = (struct page){ .state = i ? PAGE_REST : PAGE_LARGE, .kind = kind,
-			.bytes = bytes, .first = p, .flags = flags };
+		space.page[p + i] = (struct page){ .state = i ? PAGE_REST : PAGE_LARGE,
+			.kind = kind, .bytes = bytes, .first = p, .flags = flags };
 	bit_set(space.page[p].used, 0);
 	if (alloc.black || kinds[kind].stays)
 		bit_set(space.page[p].mark, 0);
@@ -329,10 +329,14 @@ LIB_API void *GC_malloc_atomic_ignore_off_page(size_t n)
 	return alloc_object(with_end(n), KIND_ATOMIC, PAGE_FIRST_ONLY);
 }
 LIB_API void *GC_generic_malloc(size_t n, int kind) { return alloc_object(with_end(n), kind, 0); }
-LIB_API void *GC_generic_or_special_malloc(size_t n, int kind) { return GC_generic_malloc(n, kind); }
+LIB_API void *GC_generic_or_special_malloc(size_t n, int kind)
+{
+	return GC_generic_malloc(n, kind);
+}
 LIB_API void *GC_generic_malloc_uncollectable(size_t n, int kind)
 {
-	return kinds[kind].pointers ? GC_malloc_uncollectable(n) : GC_malloc_atomic_uncollectable(n);
+	return kinds[kind].pointers ? GC_malloc_uncollectable(n) :
+		GC_malloc_atomic_uncollectable(n);
 }
 LIB_API void *GC_generic_malloc_ignore_off_page(size_t n, int kind)
 {
@@ -415,7 +419,7 @@ LIB_API void *GC_malloc_many(size_t n)
 	return result;
 }
 
-/* ---- kinds of the program's own ---------------------------------------------------------------- */
+/* ---- kinds of the program's own ------------------------------------------------------- */
 
 LIB_API unsigned GC_new_kind(void **free_list, GC_word descriptor, int add_size, int clear)
 {

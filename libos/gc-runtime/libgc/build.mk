@@ -1,9 +1,10 @@
-# The libgc-compatible library (included by ../build.mk): libgc.a for ordinary programs, on Linux and in
-# the POSIX session, and for exocc --libos=posix.  The headers are Debian's, from libgc-dev.
+# The libgc-compatible library (included by ../build.mk): libgc.a for ordinary programs, on Linux
+# and in the POSIX session, and for exocc --libos=posix.  The headers are Debian's, from
+# libgc-dev.
 
 BDW_DIR := libos/gc-runtime/libgc
-BDW_CORE := $(addprefix $(BDW_DIR)/,alloc.c cycle.c debug.c final.c mark.c roots.c settings.c space.c \
-	surroundings.c typed.c)
+BDW_CORE := $(addprefix $(BDW_DIR)/,alloc.c cycle.c debug.c final.c mark.c roots.c settings.c \
+	space.c surroundings.c typed.c)
 BDW_PROCESS := $(BDW_CORE) $(BDW_DIR)/mmu_process.c $(GC_DIR)/port_linux.c libos/common/text.c
 BDW_HEADERS := $(BDW_DIR)/lib.h $(GC_DIR)/mmu.h $(GC_DIR)/port.h $(BUILD)/pkg/libgc-dev.stamp
 BDW_INCLUDE := -idirafter $(BUILD)/pkg/libgc-dev/usr/include
@@ -28,8 +29,8 @@ $(BUILD)/libgc/%/libgc.a: $(BUILD)/libgc/%/libgc.o
 	@rm -f $@
 	$(Q)ar rcs $@ $<
 
-# The same for programs in a domain of their own: libgc.a on mmu_exo.c, and one object of libOS and system
-# calls, of which a C library sees what it needs; its own main is the program's.
+# The same for programs in a domain of their own: libgc.a on mmu_exo.c, and one object of libOS
+# and system calls, of which a C library sees what it needs; its own main is the program's.
 BDW_DOMAIN := $(call uobj,$(addprefix $(BDW_DIR)/,domain_start.c domain_calls.c domain_entry.S) \
 	$(GC_DIR)/mmu_exo.c $(GC_DIR)/mmu_check.c $(GC_DIR)/port_exo.c)
 $(BUILD)/libgc/domain/libgc.o: $(BDW_CORE) $(BDW_HEADERS)
@@ -52,8 +53,8 @@ $(SYSROOT)/posix/lib/libgc.a: $(BUILD)/libgc/musl/libgc.a
 
 # And exocc --libos=gc-runtime with -lgc.
 $(BUILD)/exocc: $(SYSROOT)/domain/libgc.a
-$(SYSROOT)/domain/libgc.a: $(BUILD)/libgc/domain/libgc.a $(BUILD)/libgc/domain/start.o $(BDW_DIR)/domain.ld \
-		$(SYSROOT)/posix/lib/libgc.a
+$(SYSROOT)/domain/libgc.a: $(BUILD)/libgc/domain/libgc.a $(BUILD)/libgc/domain/start.o \
+		$(BDW_DIR)/domain.ld $(SYSROOT)/posix/lib/libgc.a
 	@mkdir -p $(@D)
 	$(Q)cp $(BUILD)/libgc/domain/start.o $(BDW_DIR)/domain.ld $(@D)/
 	$(Q)cp $< $@

@@ -2,12 +2,13 @@
  *
  * At once: clear the marks, mark from the roots, decide on finalizers, sweep.
  *
- * In steps (GC_enable_incremental; after Boehm, Demers, Shenker, PLDI'91): marking goes on in small
- * pieces as memory is allocated, while the program writes.  A page's dirty bit says that marked objects
- * there may refer to others since; when nothing is left to mark, such pages are looked at once more
- * (one round without haste, one at the end), with the roots, in one pause.  New objects are born
- * marked meanwhile.  Marks stay from one cycle to the next: a cycle then scans only what was written
- * since, and marks only what is new; every GC_full_freq-th, or when those no longer pay, begins anew.
+ * In steps (GC_enable_incremental; after Boehm, Demers, Shenker, PLDI'91): marking goes on in
+ * small pieces as memory is allocated, while the program writes.  A page's dirty bit says that
+ * marked objects there may refer to others since; when nothing is left to mark, such pages are
+ * looked at once more (one round without haste, one at the end), with the roots, in one pause.
+ * New objects are born marked meanwhile.  Marks stay from one cycle to the next: a cycle then
+ * scans only what was written since, and marks only what is new; every GC_full_freq-th, or when
+ * those no longer pay, begins anew.
  *
  * On Virtue dirty bits are the hardware's: no write faults, reading them is a load a page.
  */
@@ -16,7 +17,7 @@
 
 #define LEAST		(256u << 10)	/* bytes between collections */
 #define STEP_WORDS	4096u		/* scanned at a time, between looks at the clock */
-#define ROUNDS		1u		/* of looking at dirty pages before the last, which is the pause */
+#define ROUNDS		1u		/* of dirty pages before the last, which is the pause */
 #define NS_PER_MS	1000000ul
 #define NO_LIMIT	GC_TIME_UNLIMITED
 

@@ -55,7 +55,8 @@ LIB_API void *GC_is_visible(void *p)
 {
 	lib_need();
 	sought = p;
-	found = GC_base(p) || ((char *)p >= (char *)__builtin_frame_address(0) && (char *)p < GC_stackbottom);
+	found = GC_base(p) ||
+		((char *)p >= (char *)__builtin_frame_address(0) && (char *)p < GC_stackbottom);
 	sys_data_segments(seek);
 	if (!found)
 		GC_is_visible_print_proc(p);

@@ -1,8 +1,8 @@
-/* The system calls that a static C program of musl's makes, in a domain of its own: memory, the clock,
- * files and streams of the session through the proxy.
+/* The system calls that a static C program of musl's makes, in a domain of its own: memory, the
+ * clock, files and streams of the session through the proxy.
  *
- * A `syscall` outside this image's own text is an upcall; it goes on here, in the program's context.
- * Processes, signals between them, sockets, directories are the POSIX libOS's: -ENOSYS.
+ * A `syscall` outside this image's own text is an upcall; it goes on here, in the program's
+ * context. Processes, signals between them, sockets, directories are the POSIX libOS's: -ENOSYS.
  */
 #include "libos/gc-runtime/libgc/domain.h"
 #include "libos/gc-runtime/port.h"
@@ -79,7 +79,10 @@ static int64_t file_close(uint64_t fd)
 	return proxy_file(PROXY_CLOSE, f->number, 0, NULL, 0);
 }
 
-static int64_t size_of(const struct file *f) { return proxy_file(PROXY_GETSIZE, f->number, 0, NULL, 0); }
+static int64_t size_of(const struct file *f)
+{
+	return proxy_file(PROXY_GETSIZE, f->number, 0, NULL, 0);
+}
 
 static int64_t transfer(uint64_t fd, void *data, uint64_t n, bool write)
 {
@@ -226,7 +229,8 @@ int64_t domain_call(const uint64_t *a, uint64_t number)
 		return transfer(a[0], (void *)a[1], a[2], number == SYS_WRITE);
 	case SYS_READV:
 	case SYS_WRITEV:
-		return transfer_pieces(a[0], (const struct piece *)a[1], a[2], number == SYS_WRITEV);
+		return transfer_pieces(a[0], (const struct piece *)a[1], a[2],
+			number == SYS_WRITEV);
 	case SYS_OPEN:
 		return file_open((const char *)a[0], a[1]);
 	case SYS_CLOSE:
@@ -248,7 +252,8 @@ int64_t domain_call(const uint64_t *a, uint64_t number)
 	case SYS_SIGACTION: case SYS_SIGPROCMASK: case SYS_FUTEX: case SYS_FCNTL:
 		return 0;
 	case SYS_ARCH_PRCTL:
-		return a[0] != ARCH_SET_FS || exo_segment_set(EXO_SEG_FS, a[1], 0).status ? -EINVAL : 0;
+		return a[0] == ARCH_SET_FS && !exo_segment_set(EXO_SEG_FS, a[1], 0).status ?
+			0 : -EINVAL;
 	case SYS_TKILL:
 		proxy_exit(128 + a[1]);
 	case SYS_EXIT: case SYS_EXIT_GROUP:

@@ -1,8 +1,9 @@
-/* Where a C library's system call goes on: after the upcall that it caused, in the program's own context,
- * so that it may block and be interrupted as any of its code.
+/* Where a C library's system call goes on: after the upcall that it caused, in the program's own
+ * context, so that it may block and be interrupted as any of its code.
  *
- * RSP: the program's, less the red zone (128 bytes) and this word, the address to go back to; other
- * registers as at the `syscall`, RAX its number.  All but RAX (the result), RCX and R11 are kept.
+ * RSP: the program's, less the red zone (128 bytes) and this word, the address to go back to;
+ * other registers as at the `syscall`, RAX its number.  All but RAX (the result), RCX and R11 are
+ * kept.
  */
 	.text
 	.globl domain_call_entry

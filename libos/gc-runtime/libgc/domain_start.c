@@ -1,6 +1,6 @@
-/* The beginning of a C program of musl's in a domain of its own: frames, proxy, clock, a stack as Linux
- * would have made it, and the way to domain_calls.c for its system calls.  And what the library asks of its
- * surroundings there.
+/* The beginning of a C program of musl's in a domain of its own: frames, proxy, clock, a stack as
+ * Linux would have made it, and the way to domain_calls.c for its system calls.  And what the
+ * library asks of its surroundings there.
  */
 #include "libos/gc-runtime/libgc/domain.h"
 #include "libos/gc-runtime/mmu.h"
@@ -52,7 +52,8 @@ uint64_t sys_frames(void)
 	uint64_t tables = sys_pages() / 256 + OTHERS, left = frames_left() * 7 / 8;
 	return left > 2 * tables ? left - tables : left / 2;
 }
-/* mmu_init has taken the upcalls; of faults it serves none here, as no page of the heap is protected. */
+/* mmu_init has taken the upcalls; of faults it serves none here, as no page of the heap is
+ * protected. */
 void sys_started(void) { upcall_set(&handlers); }
 
 /* ---- the beginning ----------------------------------------------------------------------- */

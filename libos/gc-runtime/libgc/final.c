@@ -2,10 +2,11 @@
  *
  * Both are tables from an address to more, by open hashing, in uncollectable memory that isn't
  * scanned: so a registration keeps no object alive.  After marking, in this order: short links to
- * unmarked objects vanish; unmarked objects with a finalizer are queued, those last that others in
- * the table still refer to, and all that they refer to is marked; long links vanish.
+ * unmarked objects vanish; unmarked objects with a finalizer are queued, those last that others
+ * in the table still refer to, and all that they refer to is marked; long links vanish.
  *
- * Left to cycle.c: when; finalizers run after it, outside the collector, before an allocation returns.
+ * Left to cycle.c: when; finalizers run after it, outside the collector, before an allocation
+ * returns.
  */
 #include "lib.h"
 #include <gc/javaxfc.h>
@@ -13,7 +14,7 @@
 #define FIRST_SIZE	64u
 
 struct entry {
-	uint64_t key;			/* the link's address, or the object's; 0: free; ~0: was in use */
+	uint64_t key;			/* address of the link, or of the object; 0: free; GONE */
 	uint64_t object;		/* of a link: hidden, so that it looks like no reference */
 	GC_finalization_proc proc;
 	void *data;
@@ -139,7 +140,10 @@ LIB_API int GC_general_register_disappearing_link(void **link, const void *objec
 {
 	return link_add(&links, link, object);
 }
-LIB_API int GC_move_disappearing_link(void **link, void **to) { return link_move(&links, link, to); }
+LIB_API int GC_move_disappearing_link(void **link, void **to)
+{
+	return link_move(&links, link, to);
+}
 LIB_API int GC_unregister_disappearing_link(void **link) { return link_remove(&links, link); }
 LIB_API int GC_register_long_link(void **link, const void *object)
 {
@@ -189,13 +193,13 @@ static void finalizer_set(void *object, GC_finalization_proc proc, void *data,
 }
 
 #define REGISTER(name, order) \
-	LIB_API void GC_register_finalizer##name(void *object, GC_finalization_proc proc, void *data, \
-		GC_finalization_proc *old_proc, void **old_data) \
+	LIB_API void GC_register_finalizer##name(void *object, GC_finalization_proc proc, \
+		void *data, GC_finalization_proc *old_proc, void **old_data) \
 	{ \
 		finalizer_set(object, proc, data, old_proc, old_data, order); \
 	} \
-	LIB_API void GC_debug_register_finalizer##name(void *object, GC_finalization_proc proc, void *data, \
-		GC_finalization_proc *old_proc, void **old_data) \
+	LIB_API void GC_debug_register_finalizer##name(void *object, GC_finalization_proc proc, \
+		void *data, GC_finalization_proc *old_proc, void **old_data) \
 	{ \
 		finalizer_set(object, proc, data, old_proc, old_data, order); \
 	}
@@ -286,7 +290,7 @@ void final_decide(void)
 	each(&long_links, link_check);
 }
 
-/* ---- running them ------------------------------------------------------------------------------ */
+/* ---- running them --------------------------------------------------------------------- */
 
 LIB_API int GC_should_invoke_finalizers(void) { return queue.first < queue.n; }
 

@@ -26,7 +26,7 @@
 #define SMALL_MAX	2048u			/* bytes; larger objects have pages of their own */
 typedef uint64_t __attribute__((may_alias)) word;	/* memory, whatever its type */
 #define NO_PAGE		(~0u)
-#define CHUNK		64u			/* pages that are all of one sort: with pointers or without */
+#define CHUNK		64u			/* pages of one sort: with pointers or without */
 
 /* ---- pages (space.c) ------------------------------------------------------- */
 
@@ -74,13 +74,14 @@ enum { KIND_ATOMIC, KIND_NORMAL, KIND_UNCOLLECTABLE, KIND_ATOMIC_UNCOLLECTABLE, 
 	KIND_ARRAY, KIND_FIRST_OWN, KINDS = 16 };
 struct kind {
 	uint64_t descriptor;		/* gc_mark.h's */
-	bool pointers, clear, stays;	/* may refer to objects; begins zeroed; only GC_free frees it */
+	bool pointers;			/* may refer to objects */
+	bool clear, stays;		/* begins zeroed; only GC_free frees it */
 	bool conservative;		/* every word may be a reference: no descriptor is needed */
 };
 extern struct kind kinds[KINDS];
 extern struct alloc {
-	uint64_t since, freed;		/* bytes allocated, and freed explicitly, since the last collection */
-	uint64_t before;		/* bytes allocated before it */
+	uint64_t since, before;		/* bytes allocated since the last collection, and before */
+	uint64_t freed;			/* explicitly, since then */
 	uint64_t live, live_atomic;	/* bytes that it left, with pointers and without */
 	bool black;			/* new objects are marked: a cycle is under way */
 } alloc;

@@ -1,8 +1,8 @@
 /* Marking: from words that may be references to objects, and from those to their children.
  *
- * What is still to be scanned lies on a stack of ranges.  When it is full, the page of what finds no
- * room there becomes gray: its marked objects are scanned again at the end, as are those of a page
- * that was written meanwhile.
+ * What is still to be scanned lies on a stack of ranges.  When it is full, the page of what finds
+ * no room there becomes gray: its marked objects are scanned again at the end, as are those of a
+ * page that was written meanwhile.
  *
  * Left to roots.c: where it begins; to cycle.c: when.
  */
@@ -65,7 +65,8 @@ void mark_word(uint64_t w)
 	if (g->state == PAGE_SMALL) {
 		unsigned at = offset % MMU_PAGE / GRANULE;
 		mark_at(g, (at * g->inverse >> 16) * page_granules(g));
-	} else if (g->state == PAGE_LARGE || (g->state == PAGE_REST && !(g->flags & PAGE_FIRST_ONLY)))
+	} else if (g->state == PAGE_LARGE ||
+		   (g->state == PAGE_REST && !(g->flags & PAGE_FIRST_ONLY)))
 		mark_at(&space.page[g->first], 0);
 }
 
@@ -110,7 +111,8 @@ static void by_proc(uint64_t d, word *p)
 	uint64_t index = d >> GC_DS_TAG_BITS & (GC_MAX_MARK_PROCS - 1);
 	struct GC_ms_entry none;
 	if (procs[index])
-		procs[index]((GC_word *)p, &none, &none + 1, d >> (GC_DS_TAG_BITS + GC_LOG_MAX_MARK_PROCS));
+		procs[index]((GC_word *)p, &none, &none + 1,
+			d >> (GC_DS_TAG_BITS + GC_LOG_MAX_MARK_PROCS));
 }
 
 /* An object, or an element of an array, with a descriptor as gc_mark.h has them. */
@@ -151,7 +153,7 @@ void mark_children(struct page *g, unsigned at)
 	else if (g->kind == KIND_ARRAY)
 		by_element(g, p);
 	else if (kinds[g->kind].pointers)
-		by_descriptor(g, kinds[g->kind].descriptor ? kinds[g->kind].descriptor : g->bytes, p);
+		by_descriptor(g, kinds[g->kind].descriptor ?: g->bytes, p);
 }
 
 LIB_API unsigned GC_new_proc(GC_mark_proc proc)
@@ -210,7 +212,7 @@ LIB_API void *GC_debug_gcj_malloc(size_t n, void *class, const char *file, int l
 static void mark_part(struct page *g)
 {
 	struct page *first = &space.page[g->first];
-	const uint8_t *from = mmu_address(g - space.page), *end = (const uint8_t *)mmu_address(g->first);
+	const uint8_t *from = mmu_address(g - space.page), *end = mmu_address(g->first);
 	end += first->bytes;
 	if (!bit_test(first->mark, 0))
 		return;

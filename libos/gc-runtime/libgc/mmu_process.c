@@ -2,9 +2,9 @@
  * anonymous memory, so that parent and child have a heap each, which the frames of mmu_linux.c, a
  * memfd's pages, would share.  For Linux and for the POSIX libOS.
  *
- * Dirty bits are emulated: a page without D is read-only, and a SIGSEGV sets the bit.  Other faults go
- * to the handler that the program had.  Accessed bits, moves, aliases and frames by name do not exist
- * here; there is no limit of frames but the machine's.
+ * Dirty bits are emulated: a page without D is read-only, and a SIGSEGV sets the bit.  Other
+ * faults go to the handler that the program had.  Accessed bits, moves, aliases and frames by
+ * name do not exist here; there is no limit of frames but the machine's.
  */
 #define _GNU_SOURCE
 #include "lib.h"
@@ -121,7 +121,8 @@ int mmu_init(uint32_t pages, uint64_t frames, const char **why)
 {
 	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 	size_t size = (size_t)pages * MMU_PAGE;
-	struct sigaction act = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK };
+	struct sigaction act = { .sa_sigaction = on_fault,
+		.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK };
 	(void)frames;
 	*why = "mmap";
 	if (mmap((void *)BASE, size, PROT_NONE, flags | MAP_FIXED_NOREPLACE, -1, 0) != (void *)BASE)

@@ -5,6 +5,7 @@
  * what they are given, or say that they are off, as gc.h allows.
  */
 #include "lib.h"
+#include <gc/gc_inline.h>
 #include <gc/gc_version.h>
 #include "libos/gc-runtime/port.h"
 #include <stdarg.h>
@@ -119,7 +120,10 @@ static void abort_now(const char *text)
 	GC_on_abort(text);
 	abort();
 }
-LIB_API GC_abort_func GC_get_abort_func(void) { return GC_on_abort == on_abort ? abort_now : GC_on_abort; }
+LIB_API GC_abort_func GC_get_abort_func(void)
+{
+	return GC_on_abort == on_abort ? abort_now : GC_on_abort;
+}
 
 LIB_API void GC_set_time_limit_tv(struct GC_timeval_s t)
 {
@@ -135,8 +139,15 @@ LIB_API unsigned GC_get_version(void)
 {
 	return GC_VERSION_MAJOR << 16 | GC_VERSION_MINOR << 8 | GC_VERSION_MICRO;
 }
-LIB_API int GC_incremental_protection_needs(void) { return mmu_protects ? GC_PROTECTS_POINTER_HEAP : 0; }
-LIB_API int GC_toggleref_add(void *p, int strong) { return (void)p, (void)strong, GC_UNIMPLEMENTED; }
+LIB_API int GC_incremental_protection_needs(void)
+{
+	return mmu_protects ? GC_PROTECTS_POINTER_HEAP : GC_PROTECTS_NONE;
+}
+LIB_API int GC_toggleref_add(void *p, int strong)
+{
+	(void)p, (void)strong;
+	return GC_UNIMPLEMENTED;
+}
 LIB_API GC_word GC_get_gc_no(void) { return GC_gc_no; }
 LIB_API int GC_is_init_called(void) { return lib_ready; }
 LIB_API void GC_deinit(void) { }
@@ -151,7 +162,7 @@ LIB_API void GC_atfork_prepare(void) { }
 LIB_API void GC_atfork_parent(void) { }
 LIB_API void GC_atfork_child(void) { }
 
-/* ---- statistics ------------------------------------------------------------------------------- */
+/* ---- statistics ----------------------------------------------------------------------- */
 
 LIB_API size_t GC_get_heap_size(void) { return (size_t)space.mapped * MMU_PAGE; }
 LIB_API size_t GC_get_unmapped_bytes(void) { return 0; }
@@ -193,7 +204,8 @@ LIB_API size_t GC_get_prof_stats(struct GC_prof_stats_s *to, size_t size)
 	struct GC_prof_stats_s s = { .heapsize_full = GC_get_heap_size(),
 		.free_bytes_full = GC_get_free_bytes(), .bytes_allocd_since_gc = alloc.since,
 		.allocd_bytes_before_gc = alloc.before, .gc_no = GC_gc_no,
-		.expl_freed_bytes_since_gc = alloc.freed, .obtained_from_os_bytes = GC_get_heap_size() };
+		.expl_freed_bytes_since_gc = alloc.freed,
+		.obtained_from_os_bytes = GC_get_heap_size() };
 	size_t n = size < sizeof s ? size : sizeof s;
 	memcpy(to, &s, n);
 	if (size > n)
@@ -208,11 +220,14 @@ static void print_state(void (*print)(const char *, ...), const char *name)
 		cycle_pause_max() / 1000);
 }
 LIB_API void GC_dump_named(const char *name) { print_state(GC_printf, name ? name : "gc"); }
+/* There are no free lists to print. */
+LIB_API void GC_print_free_list(int kind, size_t granules) { (void)kind, (void)granules; }
+LIB_API void GC_register_describe_type_fn(int kind, GC_describe_type_fn f) { (void)kind, (void)f; }
 LIB_API void GC_dump(void) { GC_dump_named(NULL); }
 LIB_API void GC_dump_regions(void) { GC_dump_named("regions"); }
 LIB_API void GC_dump_finalization(void) { GC_dump_named("finalization"); }
 
-/* ---- the beginning ------------------------------------------------------------------------------- */
+/* ---- the beginning -------------------------------------------------------------------- */
 
 static uint64_t number(const char *name)
 {

@@ -1,8 +1,8 @@
 /* The pages of the heap: which are free, which have frames, and the dirty bits of the others.
  *
- * Pages come in chunks of 64: one word of each bitmap, one call of mmu_harvest.  A chunk holds either
- * objects with pointers or objects without, as the dirty bits of the latter are of no use, and on a
- * back end that emulates them would cost faults.
+ * Pages come in chunks of 64: one word of each bitmap, one call of mmu_harvest.  A chunk holds
+ * either objects with pointers or objects without, as the dirty bits of the latter are of no use,
+ * and on a back end that emulates them would cost faults.
  *
  * Left to alloc.c: objects.  To mmu.h: frames.
  */
@@ -176,7 +176,8 @@ void space_harvest(bool use)
 {
 	for (uint32_t chunk = 0; chunk < space.top / CHUNK; chunk++) {
 		uint64_t dirty = 0;
-		if (sort[chunk] != SORT_POINTERS || !mmu_harvest(chunk * CHUNK, CHUNK, MMU_D, NULL, &dirty))
+		if (sort[chunk] != SORT_POINTERS ||
+		    !mmu_harvest(chunk * CHUNK, CHUNK, MMU_D, NULL, &dirty))
 			continue;
 		for (; use && dirty; dirty &= dirty - 1)
 			space.page[chunk * CHUNK + __builtin_ctzl(dirty)].flags |= PAGE_GRAY;

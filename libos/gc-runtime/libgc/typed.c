@@ -1,8 +1,9 @@
 /* gc_typed.h: objects whose descriptor says which words are references.
  *
- * A descriptor is one of gc_mark.h's: a length, a bitmap of up to 62 words, or, for longer bitmaps, a
- * mark procedure of this file with the number of a bitmap that is kept for good.  A typed object has
- * its descriptor in its last word; an array its elements' size and descriptor in its last two.
+ * A descriptor is one of gc_mark.h's: a length, a bitmap of up to 62 words, or, for longer
+ * bitmaps, a mark procedure of this file with the number of a bitmap that is kept for good.  A
+ * typed object has its descriptor in its last word; an array its elements' size and descriptor in
+ * its last two.
  */
 #include "lib.h"
 #include <gc/gc_typed.h>
@@ -11,7 +12,7 @@
 #define LONG_BITMAPS	4096u
 
 struct bitmap { uint64_t words; uint64_t bits[]; };
-static struct bitmap *long_bitmap[LONG_BITMAPS];	/* in the data segment: roots of their own */
+static struct bitmap *long_bitmap[LONG_BITMAPS];
 static unsigned long_bitmaps, long_proc;
 
 static struct GC_ms_entry *mark_long(GC_word *object, struct GC_ms_entry *top,
