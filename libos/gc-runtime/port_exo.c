@@ -1,5 +1,6 @@
 /* The surroundings, in a domain with its proxy.  See port.h. */
 #include "libos/gc-runtime/port.h"
+#include "libos/gc-runtime/port_exo.h"
 #include "libos/common/common.h"
 
 #define MEMORY_BASE	0x300000000000ul
@@ -69,4 +70,20 @@ void *port_memory(uint64_t bytes)
 	}
 	memory_next += (pages + 1) * EXO_PAGE_SIZE;	/* a guard page */
 	return (void *)va;
+}
+
+uint8_t *port_begin(struct exo_start *start, uint64_t stack)
+{
+	bool proxy = proxy_attach(start);
+	uint64_t status = frames_init(start, true);
+	if (!proxy)
+		log_line("gc-runtime: started without a session");
+	if (status)
+		port_fail("gc: no memory: %s\n", exo_status_text(status));
+	if (time_init(start, 0))
+		port_fail("gc: no clock\n");
+	uint8_t *bottom = port_memory(stack);
+	if (!bottom)
+		port_fail("gc: no memory for a stack\n");
+	return bottom + stack;
 }

@@ -3,7 +3,7 @@
  */
 #include "libos/common/common.h"
 #include "libos/gc-runtime/gc.h"
-#include "libos/gc-runtime/port.h"
+#include "libos/gc-runtime/port_exo.h"
 
 VIRTUE_NOTE("gc-runtime");
 
@@ -16,18 +16,8 @@ static _Noreturn void begin(void)
 
 int main(struct exo_start *start)
 {
-	bool proxy = proxy_attach(start);
-	uint64_t status = frames_init(start, true);
-	if (!proxy)
-		log_line("gc-runtime: started without a session");
-	if (status)
-		port_fail("gc: no memory: %s\n", exo_status_text(status));
-	if (time_init(start, 0))
-		port_fail("gc: no clock\n");
-	uint8_t *stack = port_memory(STACK);
-	if (!stack)
-		port_fail("gc: no memory for a stack\n");
+	uint8_t *stack = port_begin(start, STACK);
 	__asm__ volatile("mov %0, %%rsp; xor %%ebp, %%ebp; call *%1; ud2" : :
-		"r"(stack + STACK), "r"(begin) : "memory");
+		"r"(stack), "r"(begin) : "memory");
 	__builtin_unreachable();
 }

@@ -4,7 +4,7 @@
  */
 #include "libos/gc-runtime/libgc/domain.h"
 #include "libos/gc-runtime/mmu.h"
-#include "libos/gc-runtime/port.h"
+#include "libos/gc-runtime/port_exo.h"
 
 VIRTUE_NOTE("gc-runtime");
 
@@ -99,19 +99,9 @@ static _Noreturn void begin(void)
 
 int main(struct exo_start *start)
 {
-	bool proxy = proxy_attach(start);
-	uint64_t status = frames_init(start, true);
-	if (!proxy)
-		log_line("gc-runtime: started without a session");
-	if (status)
-		port_fail("gc: no memory: %s\n", exo_status_text(status));
-	if (time_init(start, 0))
-		port_fail("gc: no clock\n");
-	uint8_t *stack = port_memory(STACK);
-	if (!stack)
-		port_fail("gc: no memory for a stack\n");
+	uint8_t *stack = port_begin(start, STACK);
 	upcall_set(&handlers);
 	__asm__ volatile("mov %0, %%rsp; xor %%ebp, %%ebp; call *%1; ud2" : :
-		"r"(make_stack(stack + STACK)), "r"(begin) : "memory");
+		"r"(make_stack(stack)), "r"(begin) : "memory");
 	__builtin_unreachable();
 }
