@@ -49,10 +49,12 @@ def waited(machine):
 
 
 class Meter:
-    """Stretches of a run, by number: which part of each the machine waited."""
+    """Stretches of a run, by number: how long each took by the host's clock, and which part of
+    that the machine waited."""
 
     def __init__(self, pid):
-        self.pid, self.machine, self.began, self.part = pid, None, {}, {}
+        self.pid, self.machine, self.began = pid, None, {}
+        self.part, self.ms = {}, {}
 
     def _now(self):
         self.machine = self.machine or machine_below(self.pid)
@@ -63,4 +65,5 @@ class Meter:
 
     def end(self, number):
         (start, before), (end, after) = self.began.pop(number), self._now()
+        self.ms[number] = (end - start) // 1000000
         self.part[number] = max(0, after - before) / max(1, end - start)

@@ -148,19 +148,29 @@ class Machines:
         with tempfile.TemporaryDirectory(prefix="cells.", dir=self.work) as folder:
             words = self._words(cells, folder, timeout)
             self.commands[cells[0].system, cells[0].icount] = shlex.join(words[:words.index("--")])
-            status, out, err, waits = watch(words, {**os.environ, "BUILD": self.build})
+            status, out, err, meter = watch(words, {**os.environ, "BUILD": self.build})
         os.unlink(self.disk)
         if status in (120, 121, 122, 123, 125):
             raise Failure(f"{cells[0].name}: status {status}: {err.strip()[-500:]}")
         results = parse(out, cells)
         for number, result in enumerate(results):
             took = int(result.get("row", {}).get("ms", 0))
-            result["host_wait_ms"] = round(took * waits.get(number, 0))
+            if "row" in result and not cells[0].icount:
+                clock_check(cells[number], took, meter.ms.get(number, took))
+            result["host_wait_ms"] = round(took * meter.part.get(number, 0))
         return results
 
 
+def clock_check(cell, guest_ms, host_ms):
+    """Failure if the guest's clock ran at another rate than the host's: on a busy host a kernel
+    can misjudge the time-stamp counter when it boots, by a factor."""
+    beginning = 3000 + host_ms // 5         # of the program, before it measures
+    if not host_ms - beginning <= guest_ms <= host_ms + host_ms // 20 + 100:
+        raise Failure(f"{cell.name}: {guest_ms} ms by the guest's clock, {host_ms} by the host's")
+
+
 def watch(words, environment):
-    """(exit status, stdout, stderr, {cell: the part of its time that it waited}) of a machine."""
+    """(exit status, stdout, stderr, its hostload.Meter) of a machine."""
     lines = []
     with tempfile.TemporaryFile("w+", errors="replace") as err, \
             subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=err,
@@ -177,4 +187,4 @@ def watch(words, environment):
             process.terminate()
             raise
         err.seek(0)
-        return status, "".join(lines), err.read(), meter.part
+        return status, "".join(lines), err.read(), meter
