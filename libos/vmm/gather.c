@@ -85,10 +85,12 @@ static bool take_write(struct gather *g, const struct xen_multicall *m, uint64_t
 {
 	struct exo_pt_item item;
 	uint64_t flush;
+	if (g->root.asked || g->user.asked)
+		gather_run(g);			/* the address is one of the new root's */
 	if (!mapping_item(g->v, m->args, &item, &flush))
 		return false;
 	bool late = g->pin.n && item.val & EXO_PTE_W;	/* a pin may be why it has to fail */
-	if (late || g->writes == GATHER_WRITES || g->root.asked || g->user.asked)
+	if (late || g->writes == GATHER_WRITES)
 		gather_run(g);
 	flush_add(g, flush, m->args[0] & -EXO_PAGE_SIZE);
 	g->write[g->writes] = item;

@@ -10,6 +10,7 @@
  *				kernel takes them
  *	site			makes hypercalls by Linux's instructions, twice each
  *	gather			a multicall of page-table calls, half of them wrong
+ *	roots			a multicall that loads a root, then maps by it
  *	fuzz1, fuzz2 ...	makes random hypercalls of the monitor, with arguments that mean something
  *
  * It has no memory management and no interrupts. */
@@ -226,6 +227,37 @@ static void gather(void)
 	print_number("as they should be: ", table[0]);
 }
 
+static uint64_t chain[4][512] __attribute__((aligned(4096)));	/* a root and a table of each level */
+
+static uint64_t frame_of(const void *at)
+{
+	return ((const uint64_t *)info->mfn_list)[((uint64_t)at - VIRT_BASE) / 4096];
+}
+
+/* In the second root address 0 has a table; in the first, which is loaded again, it has none. */
+static void roots(void)
+{
+	struct xen_mmuext_op pin = { XEN_PIN_L4, 0, frame_of(chain[0]), 0 };
+	struct xen_mmuext_op load = { XEN_NEW_BASEPTR, 0, frame_of(chain[0]), 0 };
+	struct xen_mmuext_op back = { XEN_NEW_BASEPTR, 0, frame_of((void *)info->pt_base), 0 };
+	unsigned n = 0, right = 0;
+	for (unsigned i = 0; i < 512; i++)
+		chain[0][i] = ((const uint64_t *)info->pt_base)[i];
+	for (unsigned i = 0; i < 3; i++)
+		chain[i][0] = frame_of(chain[i + 1]) << 12 | 0x67;
+	for (; n < 4; n++)
+		calls_list[n] = map_table((uint64_t)chain[n], frame_of(chain[n]) << 12 | 0x65);
+	calls_list[n++] = table_op(&pin, 1);
+	calls_list[n++] = table_op(&load, 1);
+	hypercall(XEN_MULTICALL, (uint64_t)calls_list, n, 0);
+	while (n)
+		right += !calls_list[--n].result;
+	calls_list[0] = table_op(&back, 1);
+	calls_list[1] = map_table(0, frame_of(table) << 12 | 0x65);
+	hypercall(XEN_MULTICALL, (uint64_t)calls_list, 2, 0);
+	print_number("roots in order: ", right + !calls_list[0].result + (calls_list[1].result == -22));
+}
+
 /* ---- random hypercalls ---------------------------------------------------------------------------- */
 
 static uint64_t state;
@@ -348,6 +380,8 @@ void guest_main(struct xen_start_info *start)
 		site();
 	if (asked("gather"))
 		gather();
+	if (asked("roots"))
+		roots();
 	for (char seed = '1'; seed <= '9'; seed++) {
 		char word[] = { 'f', 'u', 'z', 'z', seed, 0 };
 		if (asked(word))
