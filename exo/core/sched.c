@@ -322,7 +322,7 @@ static void unbind(struct exo_slice *s)
 
 void sched_unbind(struct context *x)
 {
-	for (unsigned i = 0; i < cpu_count && x->slices; i++)
+	for (unsigned i = 0; i < cpu_count; i++)
 		for (unsigned j = 0; j < EXO_SLICES; j++)
 			if (cpu_at(i)->slices->slice[j].context == x->id)
 				unbind(&cpu_at(i)->slices->slice[j]);

@@ -306,3 +306,67 @@ TEST(timers_of_higher_levels_count)
 	CHECK(timer_next(w) == EXO_FOREVER, "none");
 	kernel_unlock();
 }
+
+TEST(flushes_that_are_asked_for)
+{
+	unsigned before = model_flushes;
+
+	OK(CALL3(TLB_FLUSH, 0, 0, EXO_FLUSH_LOCAL));
+	CHECK(model_flushes == before + 1, "this CPU");
+	OK(CALL3(TLB_FLUSH, 0, 1, EXO_FLUSH_ALL));
+	CHECK(model_flushes == before + 2, "all that run the domain");
+}
+
+/* The first slot of a level is not the last of the one below: its timers move down. */
+TEST(timers_move_down_from_the_first_slot)
+{
+	const uint64_t unit = 1ul << WHEEL_SHIFT, turn = unit << 12;
+	struct actor a = actor_make(60);
+	struct context *x = context_on(&a, 1);
+	struct wheel *w = &this_cpu()->wheel;
+	uint64_t begins = (model_time / turn + 2) * turn;
+
+	model_time = begins - 1000 * unit;
+	kernel_lock();
+	timer_run(w, model_time);
+	timer_queue(x, TIMER_USER, begins + 5 * unit);
+	CHECK(x->timers[TIMER_USER].slot - 1 == WHEEL_SLOTS, "the first of level 1: %u", x->timers[TIMER_USER].slot);
+	timer_run(w, begins);
+	CHECK(x->timers[TIMER_USER].slot - 1 < WHEEL_SLOTS, "moved: %u", x->timers[TIMER_USER].slot);
+	timer_cancel(x, TIMER_USER);
+	kernel_unlock();
+}
+
+/* Among timers of one slot the one that is due fires, wherever it stands. */
+TEST(timers_of_one_slot)
+{
+	struct actor a = actor_make(60);
+	struct wheel *w = &this_cpu()->wheel;
+	uint64_t base = ((model_time >> WHEEL_SHIFT) + 2) << WHEEL_SHIFT;
+
+	for (unsigned due = 0; due < MODEL_CPUS; due++) {
+		kernel_lock();
+		for (unsigned i = 0; i < MODEL_CPUS; i++)
+			timer_queue(context_on(&a, i), TIMER_USER, base + (i == due ? 10 : 100));
+		timer_run(w, base + 10);
+		for (unsigned i = 0; i < MODEL_CPUS; i++) {
+			CHECK(!context_on(&a, i)->timers[TIMER_USER].slot == (i == due), "timer %u of %u", i, due);
+			timer_cancel(context_on(&a, i), TIMER_USER);
+		}
+		kernel_unlock();
+		base += 1ul << WHEEL_SHIFT;
+	}
+}
+
+/* A reference is to one capability, not to whatever has its slot or its type. */
+TEST(references_are_to_one_capability)
+{
+	struct slot *s;
+
+	OK(CALL3(EVENT_CREATE, 90, 0, 1ul << 20));
+	CHECK(!cap_find(model_init(), 90, EXO_T_EVENT, 0, 1, &s), "found");
+	struct cap_ref ref = { slot_name(s), s->gen }, other = { slot_name(s), s->gen + 256 };
+	CHECK(cap_ref_get(ref, EXO_T_EVENT) == s, "itself");
+	CHECK(!cap_ref_get(ref, EXO_T_SLICE), "of another type");
+	CHECK(!cap_ref_get(other, EXO_T_EVENT), "of another time");
+}

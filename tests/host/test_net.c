@@ -407,6 +407,13 @@ TEST(net_sends)
 	OK(got(&out));
 	OK(got(&out));
 	CHECK(!frame_table[frame].pins, "unpinned");
+	tcp(at, 81, 1);
+	put(&out, frame, 0, EXO_PACKET_MAX + 1);
+	OK(submit(&out));
+	IS(got(&out), ARG, EXO_PACKET_RANGE);
+	put(&out, frame, 0, EXO_PACKET_MAX);
+	OK(submit(&out));
+	NONE(&out);			/* the longest is taken */
 	audit();
 }
 
