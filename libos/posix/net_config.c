@@ -5,7 +5,7 @@
  * address; /etc/resolv.conf leads there, and who reads it waits for the answer.
  */
 #include "libos/posix/net.h"
-#include "libos/posix/net_proc.h"
+#include "libos/posix/proc.h"
 #include "libos/posix/socket.h"
 
 #define METRIC		0u
@@ -157,7 +157,7 @@ static uint32_t word(const uint8_t b[4])
 	return n;
 }
 
-void show_net_pnp(struct text *t, struct process *p)
+static void show_net_pnp(struct text *t, struct process *p)
 {
 	struct stack_address s[STACK_NAMESERVERS];
 	(void)p;
@@ -173,7 +173,7 @@ void show_net_pnp(struct text *t, struct process *p)
 	}
 }
 
-void show_net_dev(struct text *t, struct process *p)
+static void show_net_dev(struct text *t, struct process *p)
 {
 	struct stack_link_info info;
 	uint64_t in = 0, out = 0;
@@ -198,7 +198,7 @@ static void route_line(struct text *t, const char *name, uint32_t to, uint32_t b
 		by ? 3u : 1u, METRIC, mask);
 }
 
-void show_net_route(struct text *t, struct process *p)
+static void show_net_route(struct text *t, struct process *p)
 {
 	struct stack_link_info i;
 	char name[IFNAMSIZ];
@@ -215,7 +215,7 @@ void show_net_route(struct text *t, struct process *p)
 	}
 }
 
-void show_net_if_inet6(struct text *t, struct process *p)
+static void show_net_if_inet6(struct text *t, struct process *p)
 {
 	struct stack_link_info i;
 	char name[IFNAMSIZ];
@@ -269,7 +269,22 @@ static void connections_show(struct text *t, enum stack_kind kind, bool six)
 		stack_list(connection_print, &l);
 }
 
-void show_net_tcp(struct text *t, struct process *p) { (void)p; connections_show(t, STACK_TCP, false); }
-void show_net_tcp6(struct text *t, struct process *p) { (void)p; connections_show(t, STACK_TCP, true); }
-void show_net_udp(struct text *t, struct process *p) { (void)p; connections_show(t, STACK_UDP, false); }
-void show_net_udp6(struct text *t, struct process *p) { (void)p; connections_show(t, STACK_UDP, true); }
+#define SHOW(name, kind, six) \
+	static void show_net_##name(struct text *t, struct process *p) \
+	{ \
+		(void)p; \
+		connections_show(t, kind, six); \
+	}
+SHOW(tcp, STACK_TCP, false)
+SHOW(tcp6, STACK_TCP, true)
+SHOW(udp, STACK_UDP, false)
+SHOW(udp6, STACK_UDP, true)
+
+#define RO	(S_IFREG | 0444)
+const struct proc_node proc_net[] = {
+	{ "dev", RO, .show = show_net_dev }, { "pnp", RO, .show = show_net_pnp },
+	{ "tcp", RO, .show = show_net_tcp }, { "udp", RO, .show = show_net_udp },
+	{ "tcp6", RO, .show = show_net_tcp6 }, { "udp6", RO, .show = show_net_udp6 },
+	{ "route", RO, .show = show_net_route }, { "if_inet6", RO, .show = show_net_if_inet6 },
+	{ NULL },
+};

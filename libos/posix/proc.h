@@ -26,5 +26,6 @@ struct proc_node {
 	/* A folder with `follow` holds a process's descriptors. */
 };
 extern const struct proc_node proc_system[], proc_process[], proc_fd_node;
+extern const struct proc_node proc_net[];	/* net_config.c */
 
 #endif

@@ -1,5 +1,4 @@
 /* What /proc/PID holds. */
-#include "libos/posix/net_proc.h"
 #include "libos/posix/proc.h"
 #include "libos/posix/tty.h"
 
@@ -229,18 +228,9 @@ const struct proc_node proc_fd_node = {
 	"", S_IFLNK | 0700, .readlink = fd_read, .follow = fd_follow,
 };
 
-#define RO	(S_IFREG | 0444)
-static const struct proc_node net[] = {
-	{ "dev", RO, .show = show_net_dev }, { "pnp", RO, .show = show_net_pnp },
-	{ "tcp", RO, .show = show_net_tcp }, { "udp", RO, .show = show_net_udp },
-	{ "tcp6", RO, .show = show_net_tcp6 }, { "udp6", RO, .show = show_net_udp6 },
-	{ "route", RO, .show = show_net_route }, { "if_inet6", RO, .show = show_net_if_inet6 },
-	{ NULL },
-};
-
 const struct proc_node proc_process[] = {
 	{ "fd", S_IFDIR | 0500, .follow = fd_follow },
-	{ "net", S_IFDIR | 0555, .children = net },
+	{ "net", S_IFDIR | 0555, .children = proc_net },
 	{ "environ", S_IFREG | 0400, .show = show_environ },
 	{ "status", S_IFREG | 0444, .show = show_status },
 	{ "limits", S_IFREG | 0444, .show = show_limits },
