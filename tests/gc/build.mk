@@ -72,5 +72,5 @@ $(GC_TESTS)/bench/linux/bin/gcbench: tests/gc/bench_mmu.c tests/gc/bench_linux.c
 	$(Q)musl-gcc -std=gnu17 -O2 -Wall -Wextra -Werror -I. -static -o $@ $(filter %.c,$^)
 
 .PHONY: bench-gc
-bench-gc: all $(CHECK_TESTS) $(GCLAB_LINUX) ## Compare the GC runtime's memory primitives with Debian's Linux: BENCH_ARGS='--rounds 9'
+bench-gc: all $(GC_BENCH) $(GC_TESTS)/revoker.elf $(BUILD)/pkg/linux-image-amd64.stamp ## Compare the GC runtime's memory primitives with Debian's Linux: BENCH_ARGS='--rounds 9'
 	$(Q)tests/gc/bench $(BENCH_ARGS)
