@@ -5,8 +5,8 @@
 BDW_TESTS := $(BUILD)/tests/libgc
 BDW_ROOT := $(BDW_TESTS)/root/bin
 BDW_SOURCE := $(BUILD)/src/libgc
-BDW_HOST := $(BDW_CORE) $(BDW_DIR)/mmu_process.c tests/libgc/test.c
-HOST_TESTS += $(BDW_TESTS)/host
+BDW_HOST := $(BDW_CORE) $(BDW_DIR)/mmu_process.c tests/libgc/test.c tests/libgc/revoke.c
+HOST_TESTS += $(BDW_TESTS)/host $(BDW_TESTS)/revoke
 GUEST_TESTS += $(addprefix $(BDW_ROOT)/,libgc-machine libgctest gctest cordtest libgctest-domain \
 	gctest-domain cordtest-domain gcbench-domain gctest-at-once)
 CHECK_TESTS += $(addprefix $(BDW_TESTS)/w3m/root/bin/,w3m libgc-w3m)
@@ -15,6 +15,12 @@ $(call hobj,$(BDW_HOST)): HCFLAGS += $(BDW_INCLUDE)
 $(call hobj,$(BDW_HOST)): $(BUILD)/pkg/libgc-dev.stamp
 
 $(BDW_TESTS)/host: $(call hobj,$(BDW_PROCESS) tests/libgc/test.c)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
+
+BDW_REVOKE := $(BDW_CORE) $(addprefix $(GC_DIR)/,mmu_linux.c mmu_check.c port_linux.c) libos/common/text.c
+$(BDW_TESTS)/revoke: $(call hobj,$(BDW_REVOKE) tests/libgc/revoke.c)
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HLDFLAGS) -o $@ $^

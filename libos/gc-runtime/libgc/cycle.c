@@ -187,7 +187,7 @@ static bool time_for(uint64_t bytes) { return alloc.since > alloc.freed + bytes;
 void cycle_poll(void)
 {
 	if (!cy.running)
-		space_shrink(false);
+		space_poll();
 	if (GC_dont_gc || !automatic)
 		return;
 	if (!cy.incremental) {

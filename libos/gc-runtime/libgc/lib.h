@@ -59,6 +59,7 @@ uint32_t space_take(uint32_t n, bool pointers, bool grow);
 void space_free(uint32_t page, uint32_t n);
 /* Gives frames of free pages back, where somebody wants them, or all. */
 void space_shrink(bool all);
+void space_poll(void);			/* the same, if somebody has asked since; else nothing */
 void space_note_revocation(void);
 /* Reads and clears the dirty bits of pages with pointers: those become gray (`use`), or nothing
  * happens to them. */

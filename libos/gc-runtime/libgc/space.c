@@ -18,6 +18,7 @@ static uint64_t *free_map;		/* bit: free, below space.top */
 static uint8_t *sort;			/* by chunk */
 static uint32_t hint[3];		/* by sort: the chunk to look at first */
 static uint64_t wanted;			/* frames that somebody asked back */
+static bool asked;			/* and nobody has looked since */
 
 void space_init(void)
 {
@@ -78,12 +79,15 @@ static void note(uint64_t frames, uint64_t deadline)
 {
 	(void)deadline;
 	wanted = frames;
+	asked = true;
 }
 
 void space_note_revocation(void) { mmu_on_revoke(note); }
 
 void space_shrink(bool all)
 {
+	if (wanted)
+		wanted = mmu_give(wanted);		/* frames that no page has */
 	for (uint32_t i = 0; i < space.top && (all || wanted); ) {
 		if (!free_map[i / 64]) {
 			i = (i / 64 + 1) * 64;
@@ -92,6 +96,14 @@ void space_shrink(bool all)
 		i += bit_test(free_map, i) ? unback(i, 1) : 1;
 		if (wanted)
 			wanted = mmu_give(1);
+	}
+}
+
+void space_poll(void)
+{
+	if (asked) {
+		asked = false;
+		space_shrink(false);
 	}
 }
 
