@@ -124,7 +124,9 @@ def headline(rows):
                "oblivious_mib": o.pages() >> 8, "linux_mib": s.pages() >> 8,
                "time_ratio": round(o.ms / a.ms, 1),
                "pause_ratio": round(o.pause_ms / max(a.pause_ms, 1), 1),
-               "oblivious_to_linux": round(o.ms / s.ms, 2)}
+               "oblivious_to_linux": round(o.ms / s.ms, 2),
+               "linux_time_ratio": round(s.ms / a.ms, 1),
+               "linux_pause_ratio": round(s.pause_ms / max(a.pause_ms, 1), 1)}
 
 
 def table(head, lines):
