@@ -20,6 +20,7 @@ suite("vmm-rogue", shell("sh /rogue/cases", "--add", f"{BUILD}/tests/vmm/rogue")
 suite("vmm-linux", ["tests/vmm/linux", "grub", "shell"], seconds=900)
 suite("vmm-linux-long", ["tests/vmm/linux", "grub-boots", "init-ends", "stop", "disk-smp", "disk-cow",
                          "installer"], seconds=3000, long=True)
+suite("vmm-dmesg", ["tests/vmm/dmesg"], seconds=3000, long=True)
 suite("vmm-spin", shell("sh /vmm/spin", *CASES), seconds=300, long=True)
 suite("vmm-several", shell("sh /vmm/several", "--icount", "--guests=debian", "--mem", "1500M", *CASES),
       seconds=1500, long=True)
