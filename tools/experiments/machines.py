@@ -102,7 +102,6 @@ class Machines:
     def __init__(self, build, work):
         self.build, self.work = build, work
         self.disk = os.path.join(work, "disk.img")
-        self.commands = {}
 
     def lab(self, system):
         """The program that is measured."""
@@ -145,11 +144,12 @@ class Machines:
     def run(self, cells, timeout):
         """Runs cells of one boot; their results in order."""
         self._fresh_disk()
-        with tempfile.TemporaryDirectory(prefix="cells.", dir=self.work) as folder:
-            words = self._words(cells, folder, timeout)
-            self.commands[cells[0].system, cells[0].icount] = shlex.join(words[:words.index("--")])
-            status, out, err, meter = watch(words, {**os.environ, "BUILD": self.build})
-        os.unlink(self.disk)
+        try:
+            with tempfile.TemporaryDirectory(prefix="cells.", dir=self.work) as folder:
+                words = self._words(cells, folder, timeout)
+                status, out, err, meter = watch(words, {**os.environ, "BUILD": self.build})
+        finally:
+            os.unlink(self.disk)
         if status in (120, 121, 122, 123, 125):
             raise Failure(f"{cells[0].name}: status {status}: {err.strip()[-500:]}")
         results = parse(out, cells)
