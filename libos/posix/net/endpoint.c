@@ -200,7 +200,7 @@ struct stack_counts stack_counts(void)
 	}
 	for (const struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next) {
 		c.connections++;
-		c.unsent += p->unsent || p->unacked;
+		c.unsent += p->state >= ESTABLISHED && (p->unsent || p->unacked);
 	}
 	return c;
 }

@@ -232,14 +232,18 @@ void loopback_deliver(void) { netif_poll_all(); }
 
 uint32_t stack_timers(void)
 {
-	connections_probe();
+	static uint32_t looked;
+	if (sys_now() - looked >= TCP_TMR_INTERVAL) {	/* a walk over all of them: not each time */
+		looked = sys_now();
+		connections_probe();
+		connections_trim();
+	}
 	sys_check_timeouts();
 	if (refused) {
 		refused = false;
 		connections_resume();
 	}
 	loopback_deliver();
-	connections_trim();
 	return sys_timeouts_sleeptime();
 }
 
