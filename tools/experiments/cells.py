@@ -57,16 +57,16 @@ def memory(limits, systems=("virtue", "linux"), more=()):
     for limit in (0,) + limits:
         few = {"memory": limit << 10, "wants": curves}
         if "virtue" in systems:
-            slow = 8 if not limit else 60
+            slow = 8 if not limit else 50
             yield Cell("memory", "virtue", *AWARE, **few, rounds=3 if limit != 48 else 1,
                        seconds=8 if limit != 48 else 60)
             yield Cell("memory", "virtue", *OBLIVIOUS, **few, seconds=slow)
             for pair in (("semi", "aware"),) + more:
-                yield Cell("memory", "virtue", *pair, **few, seconds=slow // 2)
+                yield Cell("memory", "virtue", *pair, **few, seconds=slow)
         if "linux" in systems:
             for collector in ("semi",) + tuple({c for c, _ in more}):
                 yield Cell("memory", "linux", collector, SWAP, **few,
-                           seconds=20 if not limit else 80)
+                           seconds=20 if not limit else 100)
 
 
 def barriers(small):
