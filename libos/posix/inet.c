@@ -469,6 +469,17 @@ static long inet_option_set(struct socket *s, int level, int name, int value)
 	return accepted_without_effect(level, name) ? 0 : -ENOPROTOOPT;
 }
 
+long inet_filter_set(struct socket *s, uint64_t user, uint32_t length)
+{
+	uint32_t types[8] = { 0 };
+	if (s->type != SOCK_RAW || s->family != AF_INET6 || s->protocol != IPPROTO_ICMPV6)
+		return -ENOPROTOOPT;
+	if (copy_from_user(types, user, smaller(length, sizeof types)))
+		return -EFAULT;
+	stack_filter(s->endpoint, types);
+	return 0;
+}
+
 static long inet_option_get(struct socket *s, int level, int name)
 {
 	if ((level == IPPROTO_TCP && s->type != SOCK_STREAM) ||

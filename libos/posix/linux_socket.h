@@ -137,6 +137,7 @@ struct linux_ucred { int32_t pid; uint32_t uid, gid; };
 #define IP_MTU_DISCOVER	10
 #define IP_MULTICAST_TTL 33
 #define IP_MULTICAST_LOOP 34
+#define ICMPV6_FILTER	1		/* of level IPPROTO_ICMPV6 */
 #define IPV6_UNICAST_HOPS 16
 #define IPV6_RECVERR	25
 #define IPV6_V6ONLY	26

@@ -82,6 +82,7 @@ struct socket {
 
 /* Gives a socket of kind type and protocol its ops; 0 or -errno. */
 long inet_open(struct socket *s);
+long inet_filter_set(struct socket *s, uint64_t user, uint32_t length);	/* ICMPV6_FILTER */
 long unix_open(struct socket *s);
 /* A pair, both open; -errno: neither is. */
 long unix_pair(struct socket *a, struct socket *b);

@@ -91,6 +91,8 @@ static long option_set(struct socket *s, int level, int name, uint64_t user, uin
 		return timeout_set(user, length, name == SO_RCVTIMEO ? &s->receive_ns : &s->send_ns);
 	if (level == SOL_SOCKET && name == SO_LINGER)
 		return linger_set(s, user, length);
+	if (level == IPPROTO_ICMPV6 && name == ICMPV6_FILTER)
+		return inet_filter_set(s, user, length);
 	if (length >= sizeof value) {
 		if (copy_from_user(&value, user, sizeof value))
 			return -EFAULT;

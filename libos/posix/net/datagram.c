@@ -45,6 +45,17 @@ static bool ping_mine(const struct endpoint *e, const struct pbuf *p)
 		(pbuf_get_at(p, 4) << 8 | pbuf_get_at(p, 5)) == e->ping_local.port;
 }
 
+void stack_filter(struct endpoint *e, const uint32_t types[8])
+{
+	__builtin_memcpy(e->filter, types, sizeof e->filter);
+}
+
+static bool filtered(const struct endpoint *e, const struct pbuf *p)
+{
+	uint8_t type = pbuf_get_at(p, 0);
+	return e->kind == STACK_RAW && e->protocol == ICMP6 && e->filter[type / 32] >> type % 32 & 1;
+}
+
 /* A copy is queued: the packet may be others' too, and the stack's own. */
 static u8_t raw_came(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_addr_t *ip)
 {
@@ -56,7 +67,7 @@ static u8_t raw_came(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_ad
 		return 0;
 	if (e->kind == STACK_PING || IP_IS_V6(ip))	/* no header */
 		pbuf_remove_header(copy, IP_IS_V6(ip) ? IP6_HLEN : (pbuf_get_at(copy, 0) & 15) * 4);
-	if (e->kind == STACK_PING && !ping_mine(e, copy))
+	if (filtered(e, copy) || (e->kind == STACK_PING && !ping_mine(e, copy)))
 		pbuf_free(copy);
 	else
 		datagram_queue(e, copy, &from);

@@ -50,6 +50,7 @@ struct endpoint {
 	unsigned datagrams;
 	size_t datagram_bytes;
 	struct stack_address ping_local, ping_peer;
+	uint32_t filter[8];		/* RAW of ICMPv6: types that are not wanted */
 };
 
 /* lwip.c */

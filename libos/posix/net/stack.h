@@ -130,6 +130,9 @@ enum stack_option {
 };
 int stack_option(struct endpoint *e, enum stack_option option, unsigned value);
 
+/* RAW of ICMPv6: types whose bits are set are not received. */
+void stack_filter(struct endpoint *e, const uint32_t types[8]);
+
 #define STACK_READABLE	1u	/* stack_receive or stack_accept would not say EAGAIN */
 #define STACK_WRITABLE	2u
 #define STACK_ENDED	4u	/* by the peer, or an error */

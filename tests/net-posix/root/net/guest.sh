@@ -6,7 +6,8 @@ port=$1
 file=http://10.0.2.2:$port/
 md5=$2
 
-case_is() {	# NAME GOT WANTED
+# NAME GOT WANTED
+case_is() {
 	if [ "$2" = "$3" ]; then echo "ok $1"; else echo "FAIL $1: $2, not $3"; fi
 }
 
@@ -39,9 +40,13 @@ at telnet
 case_is loopback "$(wget -q -O - http://127.0.0.1/index.html)" '<html>Virtue</html>'
 case_is localhost "$(wget -q -O - http://localhost/index.html)" '<html>Virtue</html>'
 case_is loopback6 "$(wget -q -O - 'http://[::1]/index.html')" '<html>Virtue</html>'
-case_is ping "$(ping -q -c 2 -W 5 10.0.2.2 | grep -o '[0-9]* packets received')" '2 packets received'
-case_is ping-self "$(ping -q -c 1 127.0.0.1 | grep -o '[0-9]* packets received')" '1 packets received'
-case_is refused "$(nc 127.0.0.1 9 2>&1 < /dev/null)" "nc: can't connect to remote host (127.0.0.1): Connection refused"
+answers() { grep -o '[0-9]* packets received'; }
+case_is ping "$(ping -q -c 2 -W 5 10.0.2.2 | answers)" '2 packets received'
+case_is ping-self "$(ping -q -c 1 127.0.0.1 | answers)" '1 packets received'
+case_is ping6 "$(ping6 -q -c 1 -W 5 fec0::2 | answers)" '1 packets received'
+case_is ping6-self "$(ping6 -q -c 1 ::1 | answers)" '1 packets received'
+case_is refused "$(nc 127.0.0.1 9 2>&1 < /dev/null)" \
+	"nc: can't connect to remote host (127.0.0.1): Connection refused"
 case_is in-use "$(httpd -p 80 2>&1)" 'httpd: bind: Address already in use'
 
 case_is dhcp "$(sed -n 1p /etc/resolv.conf)" 'nameserver 10.0.2.3'
@@ -55,8 +60,12 @@ case_is no-name "$(wget -q -O - http://nobody.test/ 2>&1)" "wget: bad address 'n
 
 # All that connections took is free again: but for those that wait for late packets, at most 128.
 free_kb() { awk '/^MemFree/ { print $2 }' /proc/meminfo; }
-loads() { i=0; while [ $i -lt 30 ]; do wget -q -O /dev/null http://127.0.0.1/index.html; i=$((i + 1)); done; }
+loads() {
+	i=0
+	while [ $i -lt 30 ]; do wget -q -O /dev/null http://127.0.0.1/index.html; i=$((i + 1)); done
+}
 loads; at pages; before=$(free_kb)
 loads; at pages; wget -q -O /dev/null "$file"; after=$(free_kb)
-[ $((before - after)) -le 160 ] && echo ok memory || echo "FAIL memory: $before KiB, then $after KiB"
+if [ $((before - after)) -le 160 ]; then echo ok memory
+else echo "FAIL memory: $before KiB, then $after KiB"; fi
 kill $httpd $echo $telnetd $dns
