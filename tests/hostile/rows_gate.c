@@ -50,7 +50,10 @@ static uint64_t server(void (*first)(void *), uint64_t entry)
 	other.page->gate_entry = entry;
 	other.page->gate_stack = page_at(VA, PTE_RW) ? VA + EXO_PAGE_SIZE - 8 : 0;
 	uint64_t gate = exo_gate_create(EXO_SLOT_ANY, other.cap, BADGE).value;
-	return second_start(&other) || exo_yield(other.cap).status ? 0 : gate;
+	if (second_start(&other))
+		return 0;
+	exo_yield(other.cap);		/* it may have come to rest already */
+	return gate;
 }
 
 static uint64_t gate_code(uint64_t gate) { return EXO_CODE(raw_call(EXO_CALL_GATE_CALL, gate, 0, 0, 0, 0, 0).status); }
