@@ -165,9 +165,9 @@ TEST(start_begins_afresh)
 
 	start(x);
 	FINISH(CALL3(CONTEXT_CTL, x->cap % 128, EXO_CTX_STOP, 0));
-	context_regs(x)->rbx = context_regs(x)->r15 = 5;
+	context_regs(x)->rbx = context_regs(x)->r15 = x->in_user = 1;
 	start(x);
-	CHECK(!context_regs(x)->rbx && !context_regs(x)->r15, "nothing of its earlier life");
+	CHECK(!context_regs(x)->rbx && !context_regs(x)->r15 && !x->in_user, "nothing of its earlier life");
 }
 
 TEST(resume_loads_every_word)
@@ -315,6 +315,8 @@ TEST(flushes_that_are_asked_for)
 	CHECK(model_flushes == before + 1, "this CPU");
 	OK(CALL3(TLB_FLUSH, 0, 1, EXO_FLUSH_ALL));
 	CHECK(model_flushes == before + 2, "all that run the domain");
+	OK(CALL3(TLB_FLUSH, 0, 1ul << 36, EXO_FLUSH_LOCAL));
+	IS(CALL3(TLB_FLUSH, 0, (1ul << 36) + 1, EXO_FLUSH_LOCAL), ARG, 2);
 }
 
 /* The first slot of a level is not the last of the one below: its timers move down. */
