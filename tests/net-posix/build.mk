@@ -38,5 +38,5 @@ $(SERVERS)/root/bin/nginx: $(BUILD)/src/nginx.stamp tests/net-posix/crypt.c
 		--with-cc=musl-gcc --with-cc-opt="-O2 -I$(abspath $(SERVERS))/include" \
 		--with-ld-opt="-static -L$(abspath $(SERVERS))" --without-http_rewrite_module \
 		--without-http_gzip_module && $(ALONE) make -j2; } > ../nginx.log 2>&1 || \
-		{ tail -n 20 $(SERVERS)/nginx.log; false; }
+		{ tail -n 20 ../nginx.log; false; }
 	$(Q)strip -o $@ $(SERVERS)/nginx/objs/nginx
