@@ -1,12 +1,13 @@
-/* domain_revoke: frames are asked back, then taken (visible revocation and abort protocol,
- * Engler et al., SOSP'95).
+/* domain_revoke: frames are asked back, then taken (visible revocation and abort protocol, Engler
+ * et al., SOSP'95).
  *
  * Frames that the domain has on offer go at once.  If they are too few it is told how many and
  * until when, and chooses itself.  After the deadline frames are taken: those of its declared order
  * first, then from the back of its owner list.  Chosen frames are marked, so that no new binding is
  * made; the domain's tables are swept, if any maps them; then they go, zeroed, to the parent, each
- * noted in the repossession vector (the end of an offer is noted by its bit).  Page tables, objects, pinned
- * frames and frames that others map by loan stay: who wants those destroys the domain.
+ * noted in the repossession vector (the end of an offer is noted by its bit).  Page tables,
+ * objects, pinned frames and frames that others map by loan stay: who wants those destroys the
+ * domain.
  *
  * The domain page is the domain's own memory: each word is read once, none is believed.
  */

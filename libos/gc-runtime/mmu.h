@@ -1,15 +1,15 @@
 /* A shared interface to the MMU, for collectors and other runtimes that manage their own pages.
  *
  * It manages one REGION of addresses, and one POOL of frames, which is the memory limit: on Virtue
- * frames of the domain's quota, on Linux a memfd of that size.  Pages are numbered from the region's
- * start.  Two back ends, with the same semantics: mmu_exo.c and mmu_linux.c.
+ * frames of the domain's quota, on Linux a memfd of that size.  Pages are numbered from the
+ * region's start.  Two back ends, with the same semantics: mmu_exo.c and mmu_linux.c.
  *
  * It has no policy: which page leaves, what is kept of it and where, is the caller's (paging.c).
  * For one thread.  Functions return 0 or -errno unless they say otherwise.
  *
- * The ideas are from Appel, Li (ASPLOS'91: what user programs want of virtual memory), the exokernel
- * (SOSP'95: visible revocation, own page tables), C4 (ISMM'11: batches of remaps), OoH (SC'22:
- * dirty logging for user space).
+ * The ideas are from Appel, Li (ASPLOS'91: what user programs want of virtual memory), the
+ * exokernel (SOSP'95: visible revocation, own page tables), C4 (ISMM'11: batches of remaps), OoH
+ * (SC'22: dirty logging for user space).
  */
 #ifndef GC_MMU_H
 #define GC_MMU_H
@@ -51,7 +51,8 @@ static inline uint64_t mmu_frame(uint32_t page)
 	uint64_t e = mmu.pte[page];
 	return e & MMU_P ? (e & MMU_FRAME) >> MMU_SHIFT : 0;
 }
-/* A frame's bytes, whether it is mapped in the region or not.  Accesses here set no bits in pte[]. */
+/* A frame's bytes, whether it is mapped in the region or not.  Accesses here set no bits in pte[].
+ */
 static inline void *mmu_window(uint64_t frame) { return (void *)(mmu.window + frame * MMU_PAGE); }
 
 /* `frames` for the pool (0: all there are), `pages` of addresses.  `why`: what was wrong. */
@@ -102,9 +103,9 @@ static inline int mmu_do(uint32_t kind, uint32_t page, uint32_t n, uint32_t prot
  * How many pages had one set. */
 uint32_t mmu_harvest(uint32_t page, uint32_t n, uint32_t which, uint64_t *a, uint64_t *d);
 
-/* Which of the pages [page, page + n) were written since the last harvest: read from the entries, without
- * a call of the kernel; nothing is cleared.  Bit i is page + i; words are overwritten; n is a multiple
- * of 64. */
+/* Which of the pages [page, page + n) were written since the last harvest: read from the entries,
+ * without a call of the kernel; nothing is cleared.  Bit i is page + i; words are overwritten; n is
+ * a multiple of 64. */
 static inline void mmu_dirty(uint32_t page, uint32_t n, uint64_t *bits)
 {
 	for (uint32_t i = 0; i < n; i += 64) {
@@ -116,7 +117,7 @@ static inline void mmu_dirty(uint32_t page, uint32_t n, uint64_t *bits)
 	}
 }
 
-/* ---- faults ----------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 struct mmu_fault {
 	uint32_t page;
@@ -130,8 +131,9 @@ void mmu_on_fault(bool (*hook)(const struct mmu_fault *f));
 
 /* ---- revocation -------------------------------------------------------------- */
 
-/* Stage 0: pages whose frames may go at once, unasked, content lost.  A page that went is unmapped.  An
- * operation of a batch on a page ends its being discardable first: if its frame went, it is not mapped. */
+/* Stage 0: pages whose frames may go at once, unasked, content lost.  A page that went is unmapped.
+ * An operation of a batch on a page ends its being discardable first: if its frame went, it is not
+ * mapped. */
 void mmu_discardable(uint32_t page, uint32_t n, bool on);
 /* Stage 1: so many frames more are wanted until `deadline` (ns, port.h's clock).  Called at any
  * moment, between two instructions of the program: the hook makes a note; the program answers by

@@ -1,11 +1,11 @@
 /* The MMU interface on the exokernel: the domain's own page tables, frames and upcalls.
  *
  * The tables of the region are mapped read-only, one after the other, so that mmu.pte is the
- * hardware's entries themselves.  They are written by pt_write in batches; pt_clean reads and clears
- * bits; a page fault is an upcall, and the way back is an iretq, without the kernel.
+ * hardware's entries themselves.  They are written by pt_write in batches; pt_clean reads and
+ * clears bits; a page fault is an upcall, and the way back is an iretq, without the kernel.
  *
- * Frames that may go at once are on offer in the domain page: a bit each in bitmaps that are shared with
- * the kernel.  Who clears a bit first, the kernel or this file, has the frame.
+ * Frames that may go at once are on offer in the domain page: a bit each in bitmaps that are shared
+ * with the kernel.  Who clears a bit first, the kernel or this file, has the frame.
  *
  * Left to libos/common: where frames come from, and the physmap that is mmu_window.
  */
@@ -267,7 +267,8 @@ static bool on_exception(struct upcall_regs *r)
 
 void mmu_on_revoke(void (*hook)(uint64_t frames, uint64_t deadline)) { ex.revoke = hook; }
 
-/* The bitmaps that hold a frame's bits are made when they are first needed; false: they cannot be. */
+/* The bitmaps that hold a frame's bits are made when they are first needed; false: they cannot be.
+ */
 static bool offers_ready(uint64_t pfn)
 {
 	uint64_t k = pfn / EXO_SPARE_BITS, frame;
@@ -354,8 +355,8 @@ static void settle(void)
 	}
 }
 
-/* A domain can't give frames to one that it holds no capability to: it puts them on offer, unmapped, and
- * forgets them. */
+/* A domain can't give frames to one that it holds no capability to: it puts them on offer,
+ * unmapped, and forgets them. */
 uint64_t mmu_give(uint64_t n)
 {
 	uint64_t frame;
@@ -386,8 +387,8 @@ uint32_t mmu_lost(void)
 	return ex.lost_n ? ex.lost[--ex.lost_n] : ~0u;
 }
 
-/* The event comes for a request that offers did not meet, and when frames were taken by force.  Frames are
- * not touched here: the program may be in the middle of allocating one. */
+/* The event comes for a request that offers did not meet, and when frames were taken by force.
+ * Frames are not touched here: the program may be in the middle of allocating one. */
 static void on_revoke(struct upcall_regs *r, unsigned bit, void *arg)
 {
 	(void)r, (void)bit, (void)arg;
@@ -399,7 +400,7 @@ static void on_revoke(struct upcall_regs *r, unsigned bit, void *arg)
 		ex.revoke(ex.want, ex.page->revoke_deadline);
 }
 
-/* ---- the beginning ---------------------------------------------------------------------------- */
+/* ---- the beginning --------------------------------------------------------------------------- */
 
 static const struct upcall_handlers handlers = { on_exception, NULL, event_dispatch };
 

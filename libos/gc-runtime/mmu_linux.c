@@ -258,7 +258,7 @@ static void on_signal(int signal, siginfo_t *info, void *context)
 	inside = false;
 }
 
-/* ---- the beginning ---------------------------------------------------------------------------- */
+/* ---- the beginning --------------------------------------------------------------------------- */
 
 /* One area a page is possible; as root the limit can be raised.  If not, must() tells. */
 static void allow_areas(void)

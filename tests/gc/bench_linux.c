@@ -1,6 +1,6 @@
-/* The benchmarks' system on Linux: what a process has for it, by raw system calls where it is timed.
- * mprotect and SIGSEGV; mremap, a page a call, as it takes one stretch of addresses; soft-dirty bits of
- * /proc/self/pagemap.  No huge pages, which would have to be split first.
+/* The benchmarks' system on Linux: what a process has for it, by raw system calls where it is
+ * timed. mprotect and SIGSEGV; mremap, a page a call, as it takes one stretch of addresses;
+ * soft-dirty bits of /proc/self/pagemap.  No huge pages, which would have to be split first.
  */
 #define _GNU_SOURCE
 #include "tests/gc/bench_mmu.h"

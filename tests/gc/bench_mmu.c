@@ -34,7 +34,7 @@ static void shuffle(unsigned *v, unsigned n)
 	}
 }
 
-/* ---- the operations: each carries out a round of n ------------------------------------------------ */
+/* ---- the operations: each carries out a round of n ------------------------------------------- */
 
 static unsigned victim[BENCH_PAGES];	/* appel1: protected pages, the next to be written first */
 static unsigned next_protected;
@@ -150,7 +150,7 @@ static void dirty_after(unsigned n)
 			sys_fail("dirty: a write is not seen, or one that was none");
 }
 
-/* ---- running them ----------------------------------------------------------------------------------- */
+/* ---- running them ---------------------------------------------------------------------------- */
 
 static const struct benchmark {
 	const char *name;

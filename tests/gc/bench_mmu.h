@@ -1,6 +1,6 @@
-/* What the benchmarks of memory primitives (bench_mmu.c) need of a system: pages that can be protected
- * and moved, and their faults.  bench_exo.c: the MMU interface on Virtue; bench_linux.c: what a process
- * has for it.
+/* What the benchmarks of memory primitives (bench_mmu.c) need of a system: pages that can be
+ * protected and moved, and their faults.  bench_exo.c: the MMU interface on Virtue; bench_linux.c:
+ * what a process has for it.
  */
 #ifndef BENCH_MMU_H
 #define BENCH_MMU_H
@@ -18,8 +18,8 @@ static inline uint64_t bench_ticks(void)
 	return (uint64_t)high << 32 | low;
 }
 
-/* Left to each system: ends the program with status 1 when something fails, as figures of failures would
- * be lies. */
+/* Left to each system: ends the program with status 1 when something fails, as figures of failures
+ * would be lies. */
 void sys_init(void);
 void sys_print(const char *name, unsigned n, const uint64_t ns[3], uint64_t ticks);
 _Noreturn void sys_fail(const char *what);
@@ -34,8 +34,8 @@ void sys_exchange(unsigned unprotect, unsigned protect);
 void sys_on_fault(void (*hook)(unsigned page));
 /* n mapped pages go to n empty addresses. */
 void sys_move(const unsigned *from, const unsigned *to, unsigned n);
-/* BENCH_LARGE written pages of which nothing is known to be dirty; writing one by its number; which are
- * dirty, in a bitmap. */
+/* BENCH_LARGE written pages of which nothing is known to be dirty; writing one by its number; which
+ * are dirty, in a bitmap. */
 void sys_large(void);
 void sys_large_write(unsigned i);
 void sys_dirty(uint64_t *bits);

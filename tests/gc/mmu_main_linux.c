@@ -1,4 +1,5 @@
-/* The cases of the MMU interface on Linux, and revocation, whose kernel is played by the back end. */
+/* The cases of the MMU interface on Linux, and revocation, whose kernel is played by the back end.
+ */
 #include "tests/gc/test_mmu.h"
 #include "libos/gc-runtime/mmu.h"
 #include "libos/gc-runtime/mmu_linux.h"

@@ -1,8 +1,8 @@
-/* A session whose children, programs of the GC runtime, are asked for frames (domain_revoke).  First one that
- * goes on working meanwhile (revoked.c); then such as have frames of one kind to give (supplier.c), of
- * which it says what an answer takes: with the option `figures`, a line `count SUPPLY K SAMPLES MEDIAN P99`
- * for each number of frames, in ns, from the first call to the last; under -icount an instruction is one.
- * Output only: what it found.
+/* A session whose children, programs of the GC runtime, are asked for frames (domain_revoke).
+ * First one that goes on working meanwhile (revoked.c); then such as have frames of one kind to
+ * give (supplier.c), of which it says what an answer takes: with the option `figures`, a line
+ * `count SUPPLY K SAMPLES MEDIAN P99` for each number of frames, in ns, from the first call to the
+ * last; under -icount an instruction is one. Output only: what it found.
  */
 #include "tests/guest/report.h"
 
@@ -36,7 +36,7 @@ static void on_ready(struct upcall_regs *r, unsigned bit, void *arg)
 	ready = true;
 }
 
-/* ---- children --------------------------------------------------------------------------------------- */
+/* ---- children -------------------------------------------------------------------------------- */
 
 static uint64_t ready_event;
 
@@ -94,7 +94,7 @@ static const char *child_drop(void)
 	return NULL;
 }
 
-/* ---- a child that goes on working ------------------------------------------------------------------- */
+/* ---- a child that goes on working ------------------------------------------------------------ */
 
 static const char *ask(void)
 {
@@ -118,7 +118,7 @@ static void working(void)
 	report_case("gc_revoke_ended", wrong ? wrong : child_drop());
 }
 
-/* ---- children that have frames of one kind ------------------------------------------------------------ */
+/* ---- children that have frames of one kind --------------------------------------------------- */
 
 static uint64_t sample[SAMPLES];
 static unsigned samples;

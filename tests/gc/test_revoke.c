@@ -1,7 +1,7 @@
-/* Frames are asked back while a program runs, at every safepoint, with a deadline that has passed: the
- * runtime gives them at that safepoint, and the program notices nothing.  Now and then many, for good; at
- * the others a few, which come back.  On Linux, whose back end plays the kernel.  Arguments: collector,
- * pager. */
+/* Frames are asked back while a program runs, at every safepoint, with a deadline that has passed:
+ * the runtime gives them at that safepoint, and the program notices nothing.  Now and then many,
+ * for good; at the others a few, which come back.  On Linux, whose back end plays the kernel.
+ * Arguments: collector, pager. */
 #include "libos/gc-runtime/gc.h"
 #include "libos/gc-runtime/mmu.h"
 #include "libos/gc-runtime/mmu_linux.h"

@@ -1,5 +1,5 @@
-/* A store that fails, at the n-th page that it transfers: the runtime names it and ends the program, or
- * finds that a page is not what it was.  Argument: how.
+/* A store that fails, at the n-th page that it transfers: the runtime names it and ends the program,
+ * or finds that a page is not what it was.  Argument: how.
  *
  *	write, read	an I/O error
  *	full		no space is left
@@ -68,7 +68,9 @@ static int faulty_read(const struct gc_io *io, unsigned n)
 		return -EIO;
 	if (is("gone") && pages > AFTER)
 		return -ENODEV;
-	return is("misplaced") && due(n) && other.slot != io->slot ? real->read(&other, 1) : real->read(io, n);
+	if (is("misplaced") && due(n) && other.slot != io->slot)
+		io = &other;
+	return real->read(io, n);
 }
 
 static uint64_t draw(uint64_t n)
