@@ -7,7 +7,7 @@ $(NET_POSIX_ROOT)/bin/%: tests/net-posix/%.c
 	@mkdir -p $(@D)
 	$(Q)musl-gcc -std=gnu17 -O2 -Wall -Wextra -Werror -static -o $@ $<
 
-GUEST_TESTS += $(NET_POSIX_ROOT)/bin/dns
+GUEST_TESTS += $(NET_POSIX_ROOT)/bin/dns $(NET_POSIX_ROOT)/bin/fuzz
 
 # Servers from Debian's sources, static with musl; where musl has no headers of the kernel, the
 # system's serve.  make here has nothing to do with ours: variables and flags stay outside.
