@@ -43,6 +43,7 @@ case_is loopback6 "$(wget -q -O - 'http://[::1]/index.html')" '<html>Virtue</htm
 answers() { grep -o '[0-9]* packets received'; }
 case_is ping "$(ping -q -c 2 -W 5 10.0.2.2 | answers)" '2 packets received'
 case_is ping-self "$(ping -q -c 1 127.0.0.1 | answers)" '1 packets received'
+until ifconfig eth0 | grep -q Scope:Global; do sleep 1; done	# the router has answered
 case_is ping6 "$(ping6 -q -c 1 -W 5 fec0::2 | answers)" '1 packets received'
 case_is ping6-self "$(ping6 -q -c 1 ::1 | answers)" '1 packets received'
 case_is refused "$(nc 127.0.0.1 9 2>&1 < /dev/null)" \
