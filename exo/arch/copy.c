@@ -53,8 +53,8 @@ bool user_write(uint64_t to, const void *from, size_t n)
 	return may_fault_only(to, n) && copy((void *)to, from, n);
 }
 
-bool user_push_upcall(uint64_t sp, uint64_t info, uint64_t addr, uint64_t error,
-	const uint64_t *state)
+__attribute__((hot)) bool user_push_upcall(uint64_t sp, uint64_t info, uint64_t addr,
+	uint64_t error, const uint64_t *state)
 {
 	uint64_t failed = 0, word;
 	if (!may_fault_only(sp, sizeof(struct exo_upcall)))

@@ -264,6 +264,7 @@ trap_stubs:
 	.set i, i + 1
 	.endr
 
+	.section .text.hot, "ax", @progbits
 trap_entry:
 	cld
 	CLAC_SITE

@@ -201,7 +201,7 @@ static void cr3_load(struct cpu *c, uint64_t pfn)
 }
 
 /* The claim makes the check safe without the lock: see root_loadable. */
-bool arch_root_load(struct context *x)
+__attribute__((hot)) bool arch_root_load(struct context *x)
 {
 	struct cpu *c = this_cpu();
 	uint32_t pfn = x->in_user ? x->root_u : x->root_k;

@@ -27,7 +27,7 @@ struct exo_regs *arch_current_regs(void)
 /* The call that touches nothing needs no lock; neither does resume, which entry.S calls. */
 #define LOCK_FREE (1ul << EXO_CALL_NULL)
 
-static __attribute__((noinline)) uint64_t call_locked(uint64_t number, struct call *c)
+static __attribute__((noinline, hot)) uint64_t call_locked(uint64_t number, struct call *c)
 {
 	kernel_lock();
 	uint64_t status = call_dispatch(number, c);
@@ -50,13 +50,13 @@ static __attribute__((cold, noinline)) uint64_t call_traced(uint64_t number, str
 	return status;
 }
 
-uint64_t call_enter(uint64_t number, struct call *c)
+__attribute__((hot)) uint64_t call_enter(uint64_t number, struct call *c)
 {
 	return __builtin_expect(trace_kinds != 0, 0) ? call_traced(number, c) : call(number, c);
 }
 
 /* A `syscall` outside the libOS text: an upcall of its own class. */
-void call_redirect(struct exo_regs *r)
+__attribute__((hot)) void call_redirect(struct exo_regs *r)
 {
 	(void)r;
 	upcall_deliver(EXO_UP_SYSCALL, EXO_INFO_SYSCALL, 0, 0);
@@ -88,7 +88,7 @@ static void interrupt(unsigned vector)
 	kernel_unlock();
 }
 
-void trap_user(struct exo_regs *r)
+__attribute__((hot)) void trap_user(struct exo_regs *r)
 {
 	if (r->vector >= 32) {
 		interrupt(r->vector);

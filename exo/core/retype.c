@@ -88,7 +88,7 @@ uint64_t table_make(struct domain *d, uint64_t pfn, unsigned level)
 
 /* ---- table to data ------------------------------------------------------ */
 
-bool root_loadable(const struct domain *d, uint64_t pfn)
+__attribute__((hot)) bool root_loadable(const struct domain *d, uint64_t pfn)
 {
 	return pfn && pfn < frame_count &&
 		__atomic_load_n(&frame_at(pfn)->type, __ATOMIC_ACQUIRE) == EXO_F_PT4 &&

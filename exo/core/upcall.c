@@ -45,8 +45,8 @@ static inline bool enter(struct exo_regs *r, uint64_t entry, uint64_t top, uint6
 
 /* From the U root; and where the class's own delivery fails, once more on the last-chance
  * stack.  False: it cannot be delivered at all. */
-static __attribute__((noinline)) bool deliver_slow(unsigned class, uint64_t info, uint64_t addr,
-	uint64_t error)
+static __attribute__((noinline, hot)) bool deliver_slow(unsigned class, uint64_t info,
+	uint64_t addr, uint64_t error)
 {
 	struct cpu *c = this_cpu();
 	struct exo_control *ctl = c->control;
@@ -71,8 +71,8 @@ static __attribute__((noinline)) bool deliver_slow(unsigned class, uint64_t info
 	return true;
 }
 
-static __attribute__((noinline)) void deliver_or_die(unsigned class, uint64_t info, uint64_t addr,
-	uint64_t error)
+static __attribute__((noinline, hot)) void deliver_or_die(unsigned class, uint64_t info,
+	uint64_t addr, uint64_t error)
 {
 	struct context *x = this_cpu()->current;
 	if (deliver_slow(class, info, addr, error))
@@ -85,7 +85,7 @@ static __attribute__((noinline)) void deliver_or_die(unsigned class, uint64_t in
 }
 
 /* The usual case, in few instructions: from the K root, with room on the stack. */
-__attribute__((flatten)) void upcall_deliver(unsigned class, uint64_t info, uint64_t addr,
+__attribute__((flatten, hot)) void upcall_deliver(unsigned class, uint64_t info, uint64_t addr,
 	uint64_t error)
 {
 	struct cpu *c = this_cpu();
@@ -133,7 +133,7 @@ void upcall_events(void)
 
 /* The root that a frame asks for; x is in its K root.  False, and nothing has changed: it
  * cannot be loaded. */
-static __attribute__((noinline)) bool resume_root(struct context *x, uint64_t k, bool user)
+static __attribute__((noinline, hot)) bool resume_root(struct context *x, uint64_t k, bool user)
 {
 	uint32_t old_k = x->root_k, old_u = x->root_u;
 	if (k) {
@@ -155,7 +155,7 @@ static __attribute__((noinline)) bool resume_root(struct context *x, uint64_t k,
 }
 
 /* Lock-free.  Loads the state that the libOS names; only what it may not choose is changed. */
-__attribute__((flatten)) uint64_t call_resume(struct call *c)
+__attribute__((flatten, hot)) uint64_t call_resume(struct call *c)
 {
 	struct cpu *cpu = this_cpu();
 	struct context *x = cpu->current;
