@@ -18,12 +18,12 @@ struct user {
 };
 static struct user in, out;
 
-static struct user ring_make(unsigned slot, unsigned kind)
+static struct user ring_make(unsigned slot, unsigned kind, unsigned event)
 {
 	struct user r = { .object = fresh(), .header = fresh(), .entries = fresh(), .name = slot };
 
 	r.h = pfn_to_virt(r.header);
-	OK(CALL6(RING_CREATE, r.object, r.header, r.entries, kind, EVENT, slot));
+	OK(CALL6(RING_CREATE, r.object, r.header, r.entries, kind, event, slot));
 	return r;
 }
 
@@ -32,8 +32,8 @@ static void setup(void)
 	model_flow_put(model_init(), ALL, 0);
 	model_flow_put(model_init(), ALL_1, 1);
 	OK(CALL3(EVENT_CREATE, EVENT, 0, 1ul << 20));
-	in = ring_make(IN, EXO_RING_RECEIVE);
-	out = ring_make(OUT, EXO_RING_TRANSMIT);
+	in = ring_make(IN, EXO_RING_RECEIVE, EVENT);
+	out = ring_make(OUT, EXO_RING_TRANSMIT, EVENT);
 }
 
 static void put(struct user *r, uint32_t frame, unsigned offset, unsigned length)
@@ -430,6 +430,13 @@ TEST(net_room)
 		put(&out, frame, 0, 60);
 	IS(submit(&out), AGAIN, 0);
 	CHECK(model_nets[1].started == 4 && out.h->taken == 4, "four at a time");
+	OK(CALL3(EVENT_CREATE, 36, 0, 1ul << 21));
+	struct user other = ring_make(35, EXO_RING_TRANSMIT, 36);
+	OK(DERIVE(ALL_1, EXO_FLOW_OPTIONS(EXO_FLOW_TRANSMIT, 0), 42, V4, TCP));
+	OK(CALL2(FLOW_BIND, 42, 35));
+	put(&other, frame, 0, 60);
+	IS(submit(&other), AGAIN, 0);
+	CHECK(!other.h->taken, "no room for another's either");
 	OK(CALL2(FLOW_BIND, 40, 0));
 	OK(DERIVE(ALL, EXO_FLOW_OPTIONS(EXO_FLOW_TRANSMIT, 0), 41, V4, TCP));
 	IS(CALL2(FLOW_BIND, 41, OUT), ARG, 2);		/* still the other card's */
@@ -439,13 +446,15 @@ TEST(net_room)
 	model_time += 1100000;				/* polled */
 	model_timer(0);
 	OK(got(&out));
-	CHECK(x->events & 1ul << 20, "told");
+	CHECK(x->events & 1ul << 20 && x->events & 1ul << 21 && !nets[1].waiting, "both told");
+	NONE(&other);
 	IS(submit(&out), AGAIN, 0);
 	CHECK(model_nets[1].started == 5, "one more");
 	model_run(0, model_init());
 	CHECK(CALL2(CAP_DELETE, 0, OUT).status == EXO_AGAIN, "the card still sends");
 	model_net_finish(1, 4);
 	OK(CALL2(CAP_DELETE, 0, OUT));
+	OK(CALL2(CAP_DELETE, 0, 35));
 	CHECK(!nets[1].waiting, "nobody waits");
 	audit();
 }
