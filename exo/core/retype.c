@@ -81,7 +81,7 @@ static uint64_t make(struct domain *d, uint64_t pfn, unsigned level, unsigned *u
 
 uint64_t table_make(struct domain *d, uint64_t pfn, unsigned level)
 {
-	unsigned units;
+	unsigned units = 0;
 
 	return make(d, pfn, level, &units);
 }
@@ -136,7 +136,7 @@ static bool untype(struct domain *d, uint64_t pfn, unsigned *units)
 
 bool table_untype(struct domain *d, uint64_t pfn)
 {
-	unsigned units;
+	unsigned units = 0;
 
 	return untype(d, pfn, &units);
 }
