@@ -284,15 +284,16 @@ static void start(char **argv, struct domain_start s)
 {
 	static char strings[PROXY_ARGS_SIZE];
 	struct winsize w;
-	s.image = image_open(argv[0]);
-	if (s.image < 0) {
-		fprintf(stderr, "domain: %s: %s\n", argv[0], strerror(errno));
+	const char *name = s.posix ? "posix" : argv[0];
+	s.image = s.posix ? -1 : image_open(argv[0]);
+	if (s.image < 0 && !s.posix) {
+		fprintf(stderr, "domain: %s: %s\n", name, strerror(errno));
 		exit(127);
 	}
 	size_t n = add_strings(strings, 0, argv, &s.argc);
 	if (argv[s.argc]) {
 		errno = E2BIG;
-		fail(argv[0]);
+		fail(name);
 	}
 	s.strings_size = add_strings(strings, n, environ, &s.envc);
 	s.strings = (uintptr_t)strings;
@@ -304,10 +305,11 @@ static void start(char **argv, struct domain_start s)
 	if (device < 0)
 		fail("/dev/domain");
 	if (ioctl(device, DOMAIN_START, &s) < 0) {
-		fprintf(stderr, "domain: %s: %s\n", argv[0], s.error[0] ? s.error : strerror(errno));
+		fprintf(stderr, "domain: %s: %s\n", name, s.error[0] ? s.error : strerror(errno));
 		exit(126);
 	}
-	close(s.image);
+	if (!s.posix)
+		close(s.image);
 }
 
 static void usage(void)
@@ -394,6 +396,12 @@ int main(int argc, char **argv)
 			i--;
 			continue;
 		}
+		if (!strcmp(argv[i], "--posix")) {
+			s.posix = 1;
+			s.slices += !s.slices;
+			i--;
+			continue;
+		}
 		if (i + 1 == argc)
 			usage();
 		if (!strcmp(argv[i], "--mem"))
@@ -407,7 +415,7 @@ int main(int argc, char **argv)
 		else
 			usage();
 	}
-	if (i >= argc)
+	if (i >= argc && !s.posix)
 		usage();
 	memset(files, -1, sizeof files);
 	if (s.port)

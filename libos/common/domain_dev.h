@@ -19,7 +19,7 @@
 #define DOMAIN_LIST	0x5602ul	/* struct domain_list; how many domains there are */
 
 struct domain_start {
-	int32_t image;			/* descriptor of the program's ELF file */
+	int32_t image;			/* descriptor of the program's ELF file (not looked at if posix) */
 	uint32_t slices;		/* slots of CPU time of its own; 0: what others leave */
 	uint64_t memory;		/* bytes of its quota; 0: DOMAIN_MEMORY */
 	uint64_t strings;		/* address of argc + envc zero-terminated strings */
@@ -29,7 +29,7 @@ struct domain_start {
 	uint64_t disk_first, disk_count;	/* blocks of 4 KiB; count 0: to its end */
 	uint16_t port;			/* of TCP: packets to and from it are the domain's; 0: none */
 	uint16_t inspect;		/* it may read the frame table and all slice vectors */
-	uint32_t pad;
+	uint32_t posix;			/* it is another POSIX session, and the strings its first program */
 	char error[128];		/* out: what was wrong */
 };
 #define DOMAIN_MEMORY	(16ul << 20)

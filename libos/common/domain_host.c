@@ -9,7 +9,6 @@
 #define EINVAL	22
 #define EPIPE	32
 
-#define PROXY_BIT	16		/* the domain's event bit that the session signals */
 #define ADDRESS_LO	0x10000ul	/* where a program may lie, if not in the libOS's own area */
 #define ADDRESS_HI	0x7fff00000000ul
 #define STATUS_FAULT	139
@@ -169,12 +168,13 @@ static unsigned inspection_get(struct spawn_cap *caps)
 	return n;
 }
 
-static bool build(struct domain_host *d, struct spawn *s, const struct domain_start *q)
+static bool build(struct domain_host *d, struct spawn *s, const struct domain_start *q,
+	const struct domain_gifts *gifts)
 {
 	const uint64_t rights = EXO_R_READ | EXO_R_WRITE;
 	struct exo_result loan = exo_frame_lend(0, EXO_SLOT_ANY, d->frames, PROXY_FRAMES,
 		rights | EXO_R_GRANT);
-	struct spawn_cap caps[9] = {
+	struct spawn_cap caps[9 + DOMAIN_GIFTS] = {
 		{ CAP_PROXY, loan.value, rights, 0, 0 },
 		{ CAP_PROXY_EVENT, d->config->event, EXO_R_SIGNAL, d->config->event_bits, 0 },
 		{ CAP_CLOCK, start_cap(start_page, CAP_CLOCK), EXO_R_READ, 0, 0 },
@@ -192,6 +192,10 @@ static bool build(struct domain_host *d, struct spawn *s, const struct domain_st
 		s->cap_count += inspection_get(&caps[s->cap_count]);
 	for (unsigned i = 0; q->port && i < 2; i++)
 		caps[s->cap_count++] = (struct spawn_cap){ i ? CAP_NET_SEND : CAP_NET "0", d->flow[i], EXO_R_USE, 0, 0 };
+	for (unsigned i = 0; gifts && i < gifts->cap_count && i < DOMAIN_GIFTS; i++)
+		caps[s->cap_count++] = gifts->caps[i];
+	s->modules = gifts ? gifts->modules : NULL;
+	s->module_count = gifts ? gifts->module_count : 0;
 	while (s->quota_extents < DOMAIN_EXTENTS && d->quota[s->quota_extents].count)
 		s->quota_extents++;
 	if (!spawn_create(s))
@@ -215,7 +219,8 @@ static uint64_t launch(struct domain_host *d, struct spawn *s, unsigned slices)
 	return status ? status : spawn_start(s);
 }
 
-static int start_checked(struct domain_host *d, struct domain_start *q, const char *strings)
+static int start_checked(struct domain_host *d, struct domain_start *q, const char *strings,
+	const struct domain_gifts *gifts)
 {
 	struct spawn s;
 	if (!memory_get(d, q->memory))
@@ -229,15 +234,15 @@ static int start_checked(struct domain_host *d, struct domain_start *q, const ch
 	uint64_t status = q->port ? port_get(d, q->port) : EXO_OK;
 	if (status)
 		return refuse(q, EINVAL, "the session has no network card to give a port of", status);
-	if (!build(d, &s, q))
+	if (!build(d, &s, q, gifts))
 		return refuse(q, ENOMEM, s.error, s.status);
 	status = launch(d, &s, q->slices);
 	return status ? refuse(q, ENOMEM, "it cannot start", status) : 0;
 }
 
 int domain_host_start(struct domain_host *d, const struct domain_host_config *config,
-	struct domain_start *q, const void *image, size_t size, const char *strings, const char *name,
-	int pid)
+	struct domain_start *q, const void *image, size_t size, const char *strings,
+	const struct domain_gifts *gifts, const char *name, int pid)
 {
 	memset(d, 0, sizeof *d);
 	d->config = config;
@@ -248,7 +253,7 @@ int domain_host_start(struct domain_host *d, const struct domain_host_config *co
 		return refuse(q, EINVAL, error, 0);
 	if (elf_check_note(&d->elf, d->elf.libos[0] ? d->elf.libos : "bare", q->error, sizeof q->error))
 		return -EINVAL;
-	int result = start_checked(d, q, strings);
+	int result = start_checked(d, q, strings, gifts);
 	if (!result) {
 		d->next = all;
 		all = d;

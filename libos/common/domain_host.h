@@ -21,6 +21,15 @@ struct domain_host_config {
 	unsigned cpu;			/* where domains start: the CPU of those slots */
 };
 
+/* What a domain gets beside its quota and its proxy: capabilities of the libOS, boot modules. */
+struct domain_gifts {
+	const struct spawn_cap *caps;
+	unsigned cap_count;		/* at most DOMAIN_GIFTS */
+	const struct exo_start_module *modules;
+	unsigned module_count;
+};
+#define DOMAIN_GIFTS	8u
+
 #define DOMAIN_EXTENTS	64u
 struct domain_host {
 	struct proxy_host proxy;
@@ -39,10 +48,11 @@ struct domain_host {
 };
 
 /* Makes and starts a domain.  request: strings and image are passed beside it (its own pointers
- * are not looked at).  0, or -errno with request->error filled; then *d is as before. */
+ * are not looked at); gifts may be NULL.  0, or -errno with request->error filled; then *d is as
+ * before. */
 int domain_host_start(struct domain_host *d, const struct domain_host_config *config,
 	struct domain_start *request, const void *image, size_t size, const char *strings,
-	const char *name, int pid);
+	const struct domain_gifts *gifts, const char *name, int pid);
 /* One message into buffer (DOMAIN_MESSAGE_MAX bytes): its size; 0: nothing now; -1: DOMAIN_EXIT was
  * read before, the end. */
 long domain_host_read(struct domain_host *d, void *buffer);

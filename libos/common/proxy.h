@@ -23,6 +23,7 @@
 #define PROXY_MAGIC	0x31797872505f6576ul
 #define PROXY_FRAMES	28u
 #define PROXY_SIZE	(PROXY_FRAMES * 4096u)
+#define PROXY_BIT	16u		/* the domain's event bit that the session signals */
 #define PROXY_ARGS	4096u		/* offsets in the shared frames */
 #define PROXY_ARGS_SIZE	8192u
 #define PROXY_IN	(3u * 4096)
@@ -90,6 +91,7 @@ bool proxy_attach(const struct exo_start *s);
 unsigned proxy_argc(void), proxy_envc(void);
 const char *proxy_arg(unsigned i);	/* "" past the end */
 const char *proxy_env(const char *name);	/* the value, or NULL */
+const char *proxy_env_at(unsigned i);	/* NAME=value; "" past the end */
 
 /* Standard input: blocks until there is something; 0 at the end of file, -4 (EINTR) if a signal
  * is there to be taken. */
@@ -121,7 +123,10 @@ uint64_t proxy_loan(void);
 size_t proxy_take(void *to, size_t n);	/* of standard input, what is there; may be 0 */
 bool proxy_input_ended(void);
 size_t proxy_put(unsigned stream, const void *from, size_t n);	/* what there is room for */
+size_t proxy_room(unsigned stream);
 bool proxy_stopped(unsigned stream);	/* nobody reads it any more */
+/* Asks for one signal of the session's (PROXY_BIT) when something changes from now on. */
+void proxy_arm(void);
 struct wait;
 #define PROXY_WAIT_IN	1u	/* standard input has something, or ends */
 #define PROXY_WAIT_OUT	2u	/* standard output has room, or nobody reads it any more */

@@ -71,6 +71,8 @@ unsigned proxy_argc(void) { return px.argc; }
 unsigned proxy_envc(void) { return px.envc; }
 const char *proxy_arg(unsigned i) { return i < px.argc ? px.string[i] : ""; }
 
+const char *proxy_env_at(unsigned i) { return i < px.envc ? px.string[px.argc + i] : ""; }
+
 const char *proxy_env(const char *name)
 {
 	size_t n = strlen(name);
@@ -210,9 +212,20 @@ size_t proxy_put(unsigned stream, const void *from, size_t n)
 	return n;
 }
 
+size_t proxy_room(unsigned stream)
+{
+	return px.page ? ring_room(stream == 2 ? &px.err : &px.out) : ~0ul;
+}
+
 bool proxy_stopped(unsigned stream)
 {
 	return px.page && ring_stopped(stream == 2 ? &px.err : &px.out);
+}
+
+void proxy_arm(void)
+{
+	if (px.page)
+		__atomic_store_n(&px.page->app_waits.value, 1, __ATOMIC_SEQ_CST);
 }
 
 /* One more product, of one term. */
@@ -236,7 +249,7 @@ void proxy_wait(struct wait *w, unsigned what)
 		or_term(w, &px.page->out.tail.value, EXO_NE, px.out.mine - px.out.size);
 		or_term(w, &px.page->out.stop.value, EXO_NE, 0);
 	}
-	__atomic_store_n(&px.page->app_waits.value, 1, __ATOMIC_SEQ_CST);
+	proxy_arm();
 }
 
 bool proxy_waits(void)

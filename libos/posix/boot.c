@@ -2,10 +2,12 @@
  *
  * Runs on the first context's start stack only until that CPU's idle thread is there.
  */
+#include "libos/posix/inner.h"
 #include "libos/posix/mm.h"
 #include "libos/posix/process.h"
 #include "libos/common/frames.h"
 #include "libos/common/note.h"
+#include "libos/common/proxy.h"
 #include "libos/common/pt.h"
 #include "libos/common/start.h"
 #include "libos/common/time.h"
@@ -34,6 +36,8 @@ void posix_panic(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	if (inner)
+		proxy_printf(2, "posix: %s\n", text);
 	domain_fail("posix: %s", text);
 }
 
@@ -154,8 +158,9 @@ static void boot(void)
 		posix_panic("there is no boot module 'root'");
 	unpack("overlay");
 	vfs_ready();
-	uart_init(start_page);
-	for (unsigned i = 1; i < start_page->cpus && cpu_count < CPU_MAX; i++)
+	if (!inner)
+		uart_init(start_page);
+	for (unsigned i = 1; !inner && i < start_page->cpus && cpu_count < CPU_MAX; i++)
 		cpu_add(i);
 	trace_init();
 	session_begin();
@@ -176,5 +181,6 @@ int main(struct exo_start *s)
 	cpu_init(&cpu_table[0], 0, (struct exo_control *)s->control);
 	cpu_table[0].context = start_cap(s, CAP_CONTEXT);
 	event_make(&cpu_table[0]);
+	inner_attach();
 	stack_call((uint64_t)cpu_table[0].idle->regs, boot);
 }

@@ -1,8 +1,10 @@
 /* The session's serial line as files see it: a ring of output bytes, the terminal on it, and the
- * way in.  In mode=frame the line carries the run protocol (stream.c) and there is no terminal.
+ * way in.  In mode=frame the line carries the run protocol (stream.c) and there is no terminal; nor
+ * is there one in an inner session (inner.c).
  *
  * Left to others: the UART (uart.c).
  */
+#include "libos/posix/inner.h"
 #include "libos/posix/poll.h"
 #include "libos/posix/tty.h"
 
@@ -140,13 +142,13 @@ void console_init(void)
 
 long console_open(struct files *f, bool framed)
 {
-	session_framed = framed;
-	return framed ? stream_open(f) : terminal_open(f);
+	session_framed = framed || inner;
+	return inner ? inner_open(f) : framed ? stream_open(f) : terminal_open(f);
 }
 
 void session_report(int status)
 {
-	if (session_framed)
+	if (session_framed && !inner)
 		stream_report(status);
 	while (line_queued()) {
 		sleep_on(&line_writable.queue, time_now() + 1000000);

@@ -5,6 +5,7 @@
  * files: they look again.
  */
 #include "libos/common/domain_host.h"
+#include "libos/common/pt.h"
 #include "libos/common/start.h"
 #include "libos/posix/domain.h"
 #include "libos/posix/poll.h"
@@ -15,6 +16,7 @@
 #define SLOT_FIRST	8		/* slots of CPU 0 that domains may have */
 #define SLOT_COUNT	32
 #define SLOT_NS		2000000ul
+#define SESSION_MEMORY	(64ul << 20)	/* of a session, if nothing else is said */
 #define HEADERS		16		/* program headers looked at for a note */
 
 struct domain_file {
@@ -133,6 +135,60 @@ static uint32_t domain_poll(struct file *f, struct pollset *set)
 		(can & DOMAIN_CAN_WRITE ? POLLOUT | POLLWRNORM : 0);
 }
 
+/* ---- another session ---------------------------------------------------------------------------- */
+
+#define IMAGE_AT	(EXO_MONITOR_BASE + 3 * 0x8000000000ul + 0x40000000)	/* behind boot.c's modules */
+
+static const struct exo_start_module *module_find(const char *name)
+{
+	for (unsigned i = 0; i < start_page->modules; i++)
+		if (!strncmp(start_page->module[i].name, name, sizeof start_page->module[i].name))
+			return &start_page->module[i];
+	return NULL;
+}
+
+/* This libOS's own image, as it was booted from: mapped when it is first asked for. */
+static const void *own_image(uint64_t *size)
+{
+	static bool mapped;
+	const struct exo_start_module *m = module_find("posix");
+	if (!m)
+		return NULL;
+	*size = m->size;
+	mapped = mapped || !pt_map(start_page->root, IMAGE_AT, m->pfn,
+		(m->size + EXO_PAGE_SIZE - 1) / EXO_PAGE_SIZE, PTE_RO, start_cap(start_page, "posix"));
+	return mapped ? (const void *)IMAGE_AT : NULL;
+}
+
+/* It begins with the same files: the boot modules are lent to it. */
+static struct domain_gifts session_gifts(void)
+{
+	static struct spawn_cap caps[DOMAIN_GIFTS];
+	static struct exo_start_module modules[DOMAIN_GIFTS];
+	static const char *const names[] = { "posix", "root", "overlay" };
+	unsigned n = 0;
+	for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+		const struct exo_start_module *m = module_find(names[i]);
+		uint64_t cap = start_cap(start_page, names[i]);
+		if (!m || !cap)
+			continue;
+		modules[n] = *m;
+		caps[n++] = (struct spawn_cap){ names[i], cap, EXO_R_GRANT | EXO_R_READ, 0, 0 };
+	}
+	return (struct domain_gifts){ caps, n, modules, n };
+}
+
+static long session_start(struct domain_file *d, struct domain_start *q, const char *strings)
+{
+	uint64_t size = 0;
+	const void *image = own_image(&size);
+	struct domain_gifts gifts = session_gifts();
+	if (!q->memory)
+		q->memory = SESSION_MEMORY;
+	return !image ? -ENOSYS : domain_host_start(&d->host, &config, q, image, size, strings, &gifts,
+		"posix", current_process()->pid);
+}
+
 /* ---- starting --------------------------------------------------------------------------------- */
 
 static long image_read(struct domain_file *d, int fd, uint64_t *size)
@@ -152,23 +208,28 @@ static long image_read(struct domain_file *d, int fd, uint64_t *size)
 	return error;
 }
 
-static long start_checked(struct domain_file *d, struct domain_start *q)
+static long program_start(struct domain_file *d, struct domain_start *q, const char *strings)
 {
 	uint64_t size;
-	const char *name, *slash;
+	const char *name = q->argc ? strings : "?";
+	long error = image_read(d, q->image, &size);
+	for (const char *slash = name; *slash; slash++)
+		if (*slash == '/')
+			name = slash + 1;
+	return error ? error : domain_host_start(&d->host, &config, q, d->image, size, strings, NULL, name,
+		current_process()->pid);
+}
+
+static long start_checked(struct domain_file *d, struct domain_start *q)
+{
 	char *strings = kmalloc(PROXY_ARGS_SIZE + 1);
-	long error = strings ? image_read(d, q->image, &size) : -ENOMEM;
+	long error = strings ? 0 : -ENOMEM;
 	if (!error && (q->strings_size > PROXY_ARGS_SIZE ||
 			copy_from_user(strings, q->strings, q->strings_size)))
 		error = -EFAULT;
 	if (!error) {
 		strings[q->strings_size] = 0;
-		name = q->argc ? strings : "?";
-		for (slash = name; *slash; slash++)
-			if (*slash == '/')
-				name = slash + 1;
-		error = domain_host_start(&d->host, &config, q, d->image, size, strings, name,
-			current_process()->pid);
+		error = q->posix ? session_start(d, q, strings) : program_start(d, q, strings);
 	}
 	if (error) {
 		kfree(d->image);

@@ -5,6 +5,7 @@
  * it themselves.
  */
 #include "libos/posix/domain.h"
+#include "libos/posix/inner.h"
 #include "libos/posix/mm.h"
 #include "libos/posix/net.h"
 #include "libos/posix/process.h"
@@ -53,8 +54,8 @@ void events_take(void)
 		this_cpu()->armed = FOREVER;
 		sched_tick(time_now());
 	}
-	if (bits & EVENT_UART)
-		uart_interrupt();
+	if (bits & EVENT_LINE)
+		inner ? inner_news() : uart_interrupt();
 	if (bits & EVENT_DOMAIN)
 		domain_news();
 	if (bits & EVENT_NET)

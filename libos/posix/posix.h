@@ -165,6 +165,7 @@ struct files *files_new(void);
  * the line has taken all.  Its status as a shell reports it.  Not framed: drains the line. */
 void session_report(int status);
 extern int session_pgid;			/* the group that frame C signals; 0 = none */
+_Noreturn void session_exit(int status);	/* ends the domain */
 void tty_hangup(struct process *session_leader);	/* it exits: SIGHUP, no tty any more */
 
 /* Bytes of the serial line (uart.c, processes half).  The line's driver, under the libOS lock,

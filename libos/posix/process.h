@@ -102,7 +102,7 @@ extern struct cpu cpu_table[CPU_MAX];
 extern unsigned cpu_count;
 extern struct lock libos_lock;
 
-#define EVENT_UART	(1ul << 16)
+#define EVENT_LINE	(1ul << 16)	/* the UART, or the proxy of an inner session */
 #define EVENT_KICK	(1ul << 17)
 
 enum thread_state { THREAD_RUNNING, THREAD_READY, THREAD_SLEEPING, THREAD_DEAD };

@@ -4,6 +4,7 @@
  * and ends the domain when the first program has ended.
  */
 #include "libos/posix/fileview.h"
+#include "libos/posix/inner.h"
 #include "libos/posix/net.h"
 #include "libos/posix/process.h"
 #include "libos/posix/signal.h"
@@ -18,6 +19,13 @@ void session_stop(void)
 {
 	stopping = true;
 	wake_all(&task_init->child_wait);
+}
+
+void session_exit(int status)
+{
+	if (inner)
+		inner_exit(status);
+	domain_exit((uint64_t)status);
 }
 
 static bool framed(void)
@@ -54,15 +62,19 @@ static unsigned environment(const char **env)
 /* The thread of pid 2, before it becomes the program. */
 static void become_first(void)
 {
-	const char *env[ENV_MAX], *argv[] = { "-sh", NULL, NULL, NULL };
+	const char *env[INNER_WORDS], *argv[INNER_WORDS] = { "-sh" };
 	struct task *t = this_task();
 	char *command = framed() ? file_text("/run/virtue/cmd") : NULL;
-	if (command) {
-		argv[0] = "sh";
-		argv[1] = "-c";
-		argv[2] = command;
+	if (inner) {
+		inner_words(argv, env);
+	} else {
+		if (command) {
+			argv[0] = "sh";
+			argv[1] = "-c";
+			argv[2] = command;
+		}
+		environment(env);
 	}
-	environment(env);
 	long error = console_open(t->p.files, framed());
 	if (error)
 		posix_log("the session's descriptors: error %ld", -error);
@@ -125,7 +137,7 @@ static void init_main(void)
 		sleep_on(&task_init->child_wait, FOREVER);
 	net_end();
 	session_report(status);
-	domain_exit((uint64_t)status);
+	session_exit(status);
 }
 
 void session_begin(void)

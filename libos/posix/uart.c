@@ -79,9 +79,9 @@ void uart_interrupt(void)
 void uart_init(struct exo_start *s)
 {
 	uint64_t cap = start_cap(s, CAP_COM2);
-	struct exo_result event = exo_event_create(EXO_SLOT_ANY, cpu_table[0].context, EVENT_UART);
+	struct exo_result event = exo_event_create(EXO_SLOT_ANY, cpu_table[0].context, EVENT_LINE);
 	if (!cap || event.status || exo_device_ctl(cap, EXO_DEV_PORTS, 0, 0).status ||
-	    exo_device_ctl(cap, EXO_DEV_BIND, event.value, EVENT_UART).status) {
+	    exo_device_ctl(cap, EXO_DEV_BIND, event.value, EVENT_LINE).status) {
 		posix_log("the session has no serial line");
 		return;
 	}

@@ -34,7 +34,7 @@ static int begin(const char *strings, size_t size, unsigned argc, unsigned envc,
 	output_size = 0;
 	exit_status = -1;
 	return domain_host_start(&host, &config, &q, hello_image, hello_image_end - hello_image, strings,
-		"hello", 1);
+		NULL, "hello", 1);
 }
 
 static long send(unsigned type, unsigned value, const void *payload, size_t n)
@@ -157,10 +157,10 @@ static const char *back_pressure(void)
 static const char *refused(void)
 {
 	struct domain_start q = { .memory = 1ul << 50 };
-	CHECK(domain_host_start(&host, &config, &q, "no program", 10, "", "x", 1) == -22);
+	CHECK(domain_host_start(&host, &config, &q, "no program", 10, "", NULL, "x", 1) == -22);
 	CHECK(q.error[0]);
 	q.error[0] = 0;
-	CHECK(domain_host_start(&host, &config, &q, hello_image, hello_image_end - hello_image, "", "x", 1) == -12);
+	CHECK(domain_host_start(&host, &config, &q, hello_image, hello_image_end - hello_image, "", NULL, "x", 1) == -12);
 	CHECK(q.error[0]);
 	return NULL;
 }
