@@ -1,6 +1,7 @@
 # The stack of libos/posix/net on the host, and in the machine as a session (guest.c).
 
-STACK_HOST := $(LWIP_SRC:%=$(BUILD)/h/lwip/%.o) $(call hobj,$(STACK_SRC) tests/stack/test_stack.c)
+STACK_HOST := $(LWIP_SRC:%=$(BUILD)/h/lwip/%.o) \
+	$(call hobj,$(STACK_SRC) tests/stack/wire.c tests/stack/test_stack.c)
 
 # lwIP's own casts are what UBSan complains about.
 $(BUILD)/h/lwip/%.o: $(BUILD)/src/lwip.stamp $(LWIP_CONFIG)

@@ -9,81 +9,32 @@
 #include <stdlib.h>
 #include <string.h>
 #include "libos/posix/net/stack.h"
+#include "tests/stack/wire.h"
 
 #define CHECK(x) do { if (!(x)) { printf("FAIL stack %s line %d: %s, seed %lu\n", test, __LINE__, #x, seed); exit(1); } } while (0)
-#define WIRE	1024u
 
 static const char *test = "";
-static uint64_t state = 1, seed = 1;
-static uint32_t now;
+static uint64_t seed = 1;
 static struct stack_link ends[2] = { { .mac = { 2, 0, 0, 0, 0, 1 } }, { .mac = { 2, 0, 0, 0, 0, 2 } } };
 static const uint8_t ip4[2][4] = { { 10, 0, 0, 1 }, { 10, 0, 0, 2 } };
 static struct stack_address client_ip, server;
 static unsigned allocated;		/* pieces */
 
-static struct { unsigned lose, repeat, spoil, delay, full; } wire;	/* of 1,000; ms */
-static struct { bool used; uint32_t when; unsigned to; size_t length; uint8_t byte[STACK_FRAME + 4]; } out[WIRE];
-static unsigned pending;		/* on the wire */
-static uint64_t spoiled;
-
-static uint32_t chance(uint32_t n)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state % n;
-}
-
 /* ---- the wire ---------------------------------------------------------------------- */
 
-static void put(unsigned to, const uint8_t *frame, size_t length)
+static bool link_sends(struct stack_link *from, const void *frame, size_t length)
 {
-	unsigned i = 0;
-
-	while (i < WIRE && out[i].used)
-		i++;
-	if (i == WIRE)
-		return;
-	pending++;
-	out[i].used = true;
-	out[i].when = now + 1 + chance(wire.delay + 1);
-	out[i].to = to;
-	out[i].length = length;
-	memcpy(out[i].byte, frame, length);
-	/* TCP's sum of 16 bits finds any single bit, and not all of more. */
-	if (chance(1000) < wire.spoil && ++spoiled)
-		out[i].byte[14 + chance(length - 14)] ^= 1 << chance(8);
-}
-
-static bool wire_send(struct stack_link *from, const void *frame, size_t length)
-{
-	unsigned to = from == &ends[0];
-
-	if (chance(1000) < wire.full)
+	if (chance_of(wire.full))
 		return false;
-	if (chance(1000) < wire.lose)
-		return true;
-	put(to, frame, length);
-	if (chance(1000) < wire.repeat)
-		put(to, frame, length);
+	wire_put(from == &ends[0], frame, length);
 	return true;
 }
 
-/* A millisecond.  Frames due in it arrive in any order. */
+static void arrives(const struct wire_frame *f) { stack_input(&ends[f->to], f->byte, f->length); }
+
 static void tick(void)
 {
-	unsigned first = chance(WIRE);
-
-	now++;
-	for (unsigned k = 0; pending && k < WIRE; k++) {
-		unsigned i = (first + k) % WIRE;
-
-		if (!out[i].used || out[i].when > now)
-			continue;
-		out[i].used = false;
-		pending--;
-		stack_input(&ends[out[i].to], out[i].byte, out[i].length);
-	}
+	wire_tick(arrives);
 	stack_timers();
 }
 
@@ -95,7 +46,7 @@ static void pass(uint32_t ms)
 
 /* ---- the tests' frame ----------------------------------------------------------------- */
 
-static uint32_t now_ms(void) { return now; }
+static uint32_t now_ms(void) { return wire_now; }
 static uint32_t any(void) { return chance(~0u); }
 static void stack_panics(const char *why)
 {
@@ -119,9 +70,9 @@ static unsigned at_start;
 static void begin(const char *name, unsigned lose, unsigned repeat, unsigned spoil, unsigned delay)
 {
 	test = name;
-	state = seed * 0x9e3779b97f4a7c15ul;
+	chance_seed(seed);
 	wire.lose = lose, wire.repeat = repeat, wire.spoil = spoil, wire.delay = delay;
-	spoiled = 0;
+	wire_spoiled = 0;
 }
 
 /* After all was closed: connections have ended, and nothing is held any more. */
@@ -212,7 +163,7 @@ static void transfer(const char *name, size_t bytes, unsigned lose, unsigned rep
 		way_go_on(&ways[0]);
 		way_go_on(&ways[1]);
 	}
-	CHECK(stack_receive(s, &(uint8_t){ 0 }, 1) <= 0 && (!spoil || spoiled));
+	CHECK(stack_receive(s, &(uint8_t){ 0 }, 1) <= 0 && (!spoil || wire_spoiled));
 	stack_close(c);
 	stack_close(s);
 	stack_close(l);
@@ -344,11 +295,9 @@ static void noise(unsigned n)
 			stack_send(c, f, chance(1000));
 		if (chance(4) == 0)
 			stack_receive(s, f, chance(1000));
-		for (unsigned w = 0; w < WIRE && chance(2); w++)
-			if (out[w].used) {
-				memcpy(kept[k], out[w].byte, length[k] = out[w].length);
-				break;
-			}
+		const struct wire_frame *real = chance(2) ? wire_any() : NULL;
+		if (real)
+			memcpy(kept[k], real->byte, length[k] = real->length);
 		size_t size = length[k] ? length[k] : 14 + chance(1500);
 		memcpy(f, kept[k], size);
 		for (unsigned m = chance(6); m; m--)
@@ -385,7 +334,7 @@ int main(int argc, char **argv)
 	server = stack_v4(ip4[1], 80);
 	stack_init(&system);
 	for (unsigned i = 0; i < 2; i++) {
-		ends[i].send = wire_send;
+		ends[i].send = link_sends;
 		CHECK(!stack_link_add(&ends[i]) && !stack_link_ready(&ends[i], ip));
 		CHECK(!stack_link_address(&ends[i], ip4[i], mask, none) && stack_link_ready(&ends[i], ip));
 	}
