@@ -8,7 +8,7 @@
 #define TIMEOUT_FIRST	(1000 * NS_PER_MS)	/* RFC 6298 */
 #define TIMEOUT_MIN	(200 * NS_PER_MS)
 #define TIMEOUT_MAX	(20000 * NS_PER_MS)
-#define TRIES		9u
+#define TRIES		10u			/* with the shortest timeout 105 s; RFC 1122 asks for 100 */
 #define IDLE		(60000 * NS_PER_MS)	/* without a request */
 #define LINGER		(1000 * NS_PER_MS)	/* in TIME_WAIT; the oldest go first when all are used */
 #define FIRST_WINDOW	10u			/* segments, RFC 6928 */
@@ -106,7 +106,7 @@ static struct connection *take(void)
 	struct connection *oldest = NULL;
 	if (!spares) {
 		for (struct connection *c = connections; c < connections + CONNECTIONS; c++)
-			if ((c->state == TIME_WAIT || c->state == SYN_RECEIVED) &&
+			if ((c->state != OPEN || (c->ending && !c->page)) &&
 			    (!oldest || c->deadline < oldest->deadline))
 				oldest = c;
 		if (!oldest)
@@ -148,15 +148,26 @@ static void measure(struct connection *c, uint64_t now)
 	c->rtt = (c->rtt + ns / 8 - c->rtt / 8) | 1;
 }
 
+/* The peer is told, as it may wait for more without ever sending again. */
+static void give_up(struct connection *c, uint64_t now)
+{
+	if (!send_control(c, c->una, RST | ACK)) {
+		tcp_due(c, now + TIMEOUT_MIN);
+		return;
+	}
+	web_counts.refused++;
+	forget(c);
+}
+
 /* What was not acknowledged in time is sent again, from its beginning, one segment first. */
 static void again(struct connection *c, uint64_t now)
 {
 	uint32_t flight = c->max - c->una;
-	if (++c->tries > TRIES) {
-		web_counts.refused++;
-		forget(c);
+	if (c->tries == TRIES) {
+		give_up(c, now);
 		return;
 	}
+	c->tries++;
 	web_counts.again++;
 	c->timing = false;
 	if (c->state == SYN_RECEIVED) {
@@ -169,32 +180,6 @@ static void again(struct connection *c, uint64_t now)
 		send_more(c);
 	}
 	tcp_due(c, now + tcp_timeout(c));
-}
-
-uint64_t web_timers(void)
-{
-	uint64_t now = web_system->now();
-	if (now < next_due)
-		return next_due;
-	next_due = NEVER;
-	for (struct connection *c = connections; c < connections + CONNECTIONS; c++) {
-		if (!c->state)
-			continue;
-		if (now < c->deadline)
-			tcp_due(c, c->deadline);
-		else if (c->state != TIME_WAIT && c->una != c->end)
-			again(c, now);
-		else
-			forget(c);
-	}
-	return next_due;
-}
-
-void web_go_on(void)
-{
-	for (struct connection *c = connections; c < connections + CONNECTIONS; c++)
-		if (c->state == OPEN && c->nxt != c->end)
-			send_more(c);
 }
 
 /* ---- requests --------------------------------------------------------------------------- */
@@ -446,6 +431,12 @@ static bool acknowledged(struct connection *c, const struct packet *p)
 	return c->state != FREE;
 }
 
+static void end_unanswered(struct connection *c)
+{
+	buffer_drop(c);			/* half a request */
+	answer(c, NULL, false, true);
+}
+
 static void peer_ends(struct connection *c)
 {
 	c->rcv++;
@@ -455,8 +446,7 @@ static void peer_ends(struct connection *c)
 		c->state = TIME_WAIT;
 		tcp_due(c, web_system->now() + LINGER);
 	} else if (idle(c)) {
-		buffer_drop(c);			/* half a request */
-		answer(c, NULL, false, true);
+		end_unanswered(c);
 	}
 }
 
@@ -487,6 +477,15 @@ static void established(struct connection *c)
 	tcp_due(c, web_system->now() + IDLE);
 }
 
+/* Where we are, said at once. */
+static void control(struct connection *c)
+{
+	if (c->state == SYN_RECEIVED)
+		send_control(c, c->una, SYN | ACK);
+	else
+		send_control(c, c->nxt, ACK);
+}
+
 static void connection_input(struct connection *c, const struct packet *p)
 {
 	if (p->flags & RST) {
@@ -495,8 +494,7 @@ static void connection_input(struct connection *c, const struct packet *p)
 		return;
 	}
 	if (p->flags & SYN) {
-		send_control(c, c->state == SYN_RECEIVED ? c->una : c->nxt,
-			c->state == SYN_RECEIVED ? SYN | ACK : ACK);
+		control(c);
 		return;
 	}
 	if (!(p->flags & ACK))
@@ -513,7 +511,7 @@ static void connection_input(struct connection *c, const struct packet *p)
 	}
 	data_arrives(c, p);
 	if (c->state != FREE && c->told != c->rcv)
-		send_control(c, c->nxt, ACK);
+		control(c);
 }
 
 void web_input(const uint8_t *frame, unsigned length)
@@ -534,5 +532,39 @@ void web_input(const uint8_t *frame, unsigned length)
 		web_counts.refused++;
 		send_reset(frame, our_mac, p.flags & ACK ? p.ack : 0,
 			p.flags & ACK ? 0 : p.seq + p.length + !!(p.flags & (SYN | FIN)));
+	}
+}
+
+/* ---- what time brings, and room ------------------------------------------------------------ */
+
+uint64_t web_timers(void)
+{
+	uint64_t now = web_system->now();
+	if (now < next_due)
+		return next_due;
+	next_due = NEVER;
+	for (struct connection *c = connections; c < connections + CONNECTIONS; c++) {
+		if (!c->state)
+			continue;
+		if (now < c->deadline)
+			tcp_due(c, c->deadline);
+		else if (c->state != TIME_WAIT && c->una != c->end)
+			again(c, now);
+		else if (c->state == OPEN && !c->ending)
+			end_unanswered(c);
+		else
+			forget(c);
+	}
+	return next_due;
+}
+
+/* Pages go on, and acknowledgements that found no room follow: else the peer repeats in vain. */
+void web_go_on(void)
+{
+	for (struct connection *c = connections; c < connections + CONNECTIONS; c++) {
+		if (c->state == OPEN && c->nxt != c->end)
+			send_more(c);
+		if (c->state != FREE && c->told != c->rcv)
+			control(c);
 	}
 }
