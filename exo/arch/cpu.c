@@ -3,22 +3,22 @@
  *
  * A region is 64 KiB, aligned, so that a CPU finds its data from its stack pointer:
  *
- *	page 0		alias of the SYSCALL stub (entry.S), which addresses page 1 by RIP
- *	page 1-3	struct cpu_arch
- *	page 5, 7, 9, 10	stacks of NMI, #MC, #DF, #DB
- *	page 12-15	the stack
+ *	page 0		alias of the SYSCALL stub (entry.S), which addresses the data by RIP
+ *	page 1-7	the stack, and from PERCPU_CPU on struct cpu_arch: what each way in and out
+ *			touches lies on one page, which is missed after each load of CR3
+ *	page 9, 11, 13, 15	stacks of NMI, #MC, #DF, #DB
  *
- * and the rest is not mapped.  The GDT is one frame, mapped 15 times in a row, so that the
+ * and the rest is not mapped; page 0 is not writable, which guards the stack.  The GDT is one frame, mapped 15 times in a row, so that the
  * selectors at 0xe0xx that PV kernels use mean the same as those at the front.
  */
 #include "exo/arch/machine.h"
 
-#define CPU_PAGES	3
+#define CPU_PAGES	7
 #define GDT_ALIASES	15
 #define GDT_TLS		12
-static const unsigned ist_pages[] = { 5, 7, 9, 10 };		/* IST 1-4 */
+static const unsigned ist_pages[] = { 9, 11, 13, 15 };		/* IST 1-4 */
 static const unsigned ist_vectors[] = { 2, 18, 8, 1 };
-_Static_assert(sizeof(struct cpu_arch) <= CPU_PAGES * PAGE, "struct cpu_arch fits its pages");
+_Static_assert(PERCPU_CPU + sizeof(struct cpu_arch) <= (1 + CPU_PAGES) * PAGE, "it fits its pages");
 
 bool cpu_has_smap, cpu_has_x2apic, cpu_has_tsc_deadline, cpu_is_virtual;
 uint64_t cpu_cr4, cpu_features_abi;
@@ -28,13 +28,13 @@ unsigned cpu_count;
 
 struct cpu *cpu_at(unsigned number)
 {
-	return (struct cpu *)(PERCPU_BASE + number * (uint64_t)PERCPU_SIZE + PAGE);
+	return (struct cpu *)(PERCPU_BASE + number * (uint64_t)PERCPU_SIZE + PERCPU_CPU);
 }
 
 struct cpu *this_cpu(void)
 {
 	uint64_t sp = (uint64_t)__builtin_frame_address(0);
-	return (struct cpu *)((sp & ~(PERCPU_SIZE - 1ul)) + PAGE);
+	return (struct cpu *)((sp & ~(PERCPU_SIZE - 1ul)) + PERCPU_CPU);
 }
 
 /* ---- features -------------------------------------------------------------------- */
@@ -125,10 +125,9 @@ static void map_region(unsigned number, uint64_t cpu_pages, uint64_t stacks)
 {
 	uint64_t base = PERCPU_BASE + number * (uint64_t)PERCPU_SIZE;
 	memory_map(base, image_phys(syscall_stub), PAGE, 0);
-	memory_map(base + PAGE, cpu_pages, CPU_PAGES * PAGE, MAP_W | MAP_NX);
+	memory_map(base + PERCPU_STACK, cpu_pages, CPU_PAGES * PAGE, MAP_W | MAP_NX);
 	for (unsigned i = 0; i < 4; i++)
 		memory_map(base + ist_pages[i] * PAGE, stacks + i * PAGE, PAGE, MAP_W | MAP_NX);
-	memory_map(base + PERCPU_STACK, stacks + 4 * PAGE, PERCPU_SIZE - PERCPU_STACK, MAP_W | MAP_NX);
 }
 
 static void fill_gdt(uint64_t *gdt, const struct tss *tss)
@@ -147,16 +146,16 @@ void cpu_region_make(unsigned number, uint32_t apic)
 {
 	uint64_t base = PERCPU_BASE + number * (uint64_t)PERCPU_SIZE;
 	uint64_t gdt_at = GDT_BASE + number * (uint64_t)PERCPU_SIZE, frame = early_alloc(PAGE, PAGE);
-	map_region(number, early_alloc(CPU_PAGES * PAGE, PAGE), early_alloc(8 * PAGE, PAGE));
+	map_region(number, early_alloc(CPU_PAGES * PAGE, PAGE), early_alloc(4 * PAGE, PAGE));
 	for (unsigned i = 0; i < GDT_ALIASES; i++)
 		memory_map(gdt_at + i * PAGE, frame, PAGE, MAP_W | MAP_NX);
 	struct cpu_arch *c = cpu_arch(cpu_at(number));
 	c->core.number = number;
-	c->core.stack_top = base + PERCPU_SIZE;
+	c->core.stack_top = base + PERCPU_CPU;
 	c->core.flushed = flush_clock;
 	c->gdt = (uint64_t *)gdt_at;
 	c->apic_id = apic;
-	c->tss.rsp0 = base + PERCPU_SIZE;
+	c->tss.rsp0 = base + PERCPU_CPU;
 	for (unsigned i = 0; i < 4; i++)
 		c->tss.ist[i] = base + (ist_pages[i] + 1) * PAGE;
 	c->tss.iomap = __builtin_offsetof(struct tss, ports);

@@ -1,7 +1,7 @@
 /* The ways into the kernel and out of it.
  *
- * SYSCALL lands in a stub page that is mapped once per CPU right below that CPU's
- * data (struct cpu), so that both are addressed RIP-relative: the kernel uses neither
+ * SYSCALL lands in a stub page that is mapped once per CPU at a fixed distance below that
+ * CPU's data (struct cpu), so that both are addressed RIP-relative: the kernel uses neither
  * GS nor user memory to find itself.  Exceptions and interrupts land on the CPU's
  * stack by the TSS; NMI, #DB, #DF and #MC on stacks of their own.
  *
@@ -38,7 +38,7 @@
 #define R_SS	168
 
 /* struct cpu's fields, from the stub's alias */
-#define CPU(off) (syscall_stub + 0x1000 + (off))(%rip)
+#define CPU(off) (syscall_stub + PERCPU_CPU + (off))(%rip)
 #define CPU_USER_RSP	0x00
 #define CPU_STACK	0x08
 #define CPU_ROUTE_LO	0x10
@@ -277,9 +277,9 @@ trap_entry:
 trap_out:
 	mov %rsp, %rax
 	and $~(PERCPU_SIZE - 1), %rax
-	cmpq $0, 0x1000 + CPU_RESCHED(%rax)
+	cmpq $0, PERCPU_CPU + CPU_RESCHED(%rax)
 	jne exit_slow
-	mov 0x1000 + CPU_PAIR(%rax), %rcx
+	mov PERCPU_CPU + CPU_PAIR(%rax), %rcx
 	cmpw $1, (%rcx)
 	je exit_slow
 	add $R_R11, %rsp
@@ -312,7 +312,7 @@ trap_ist_entry:
 1:	mov %rsp, %rsi
 	mov %rsp, %rdi
 	and $~(PERCPU_SIZE - 1), %rdi
-	mov 0x1000 + CPU_STACK(%rdi), %rdi
+	mov PERCPU_CPU + CPU_STACK(%rdi), %rdi
 	sub $TRAP_FRAME_SIZE, %rdi
 	mov %rdi, %rsp
 	mov $TRAP_FRAME_SIZE / 8, %ecx
@@ -354,7 +354,7 @@ exit_bad_state:
 schedule_forever:
 	mov %rsp, %rax
 	and $~(PERCPU_SIZE - 1), %rax
-	mov 0x1000 + CPU_STACK(%rax), %rsp
+	mov PERCPU_CPU + CPU_STACK(%rax), %rsp
 	sub $TRAP_FRAME_SIZE, %rsp
 	jmp exit_picked
 

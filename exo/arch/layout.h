@@ -13,7 +13,8 @@
 #define KERNEL_LOAD	0x200000		/* physical address of the image */
 
 #define PERCPU_SIZE	0x10000		/* one CPU's region: stub alias, struct cpu, stacks */
-#define PERCPU_STACK	0xc000		/* offset of the main stack in it: up to its end */
+#define PERCPU_STACK	0x1000		/* offset of the main stack in it, */
+#define PERCPU_CPU	0x4f00		/* and of struct cpu, right behind: one page has both */
 #define BOOT_STACK_SIZE	0x4000
 #define TRAP_FRAME_SIZE	176		/* the first 22 words of struct exo_regs */
 #define EXO_CS64_SEL	0x33

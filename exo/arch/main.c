@@ -13,6 +13,7 @@ static void read_options(void)
 /* For all CPUs that may come: what they need of memory is taken before any starts. */
 static void make_cpus(void)
 {
+	flush_clock = 1;		/* all have flushed later than frames' stamps, 0 */
 	for (unsigned i = 0; i < acpi.cpus; i++)
 		cpu_region_make(i, acpi.cpu[i]);
 	trace_init(acpi.cpus);

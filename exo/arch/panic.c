@@ -56,8 +56,8 @@ static bool on_stack(uint64_t fp, uint64_t from)
 		end = boot + BOOT_STACK_SIZE;
 	else if (from < PERCPU_BASE || from >= GDT_BASE)
 		return false;
-	else if ((from & (PERCPU_SIZE - 1)) >= PERCPU_STACK)
-		end = (from | (PERCPU_SIZE - 1)) + 1;
+	else if ((from & (PERCPU_SIZE - 1)) < PERCPU_CPU)
+		end = (from & ~(PERCPU_SIZE - 1ul)) + PERCPU_CPU;
 	return !(fp & 7) && fp >= from && fp + 16 <= end;
 }
 

@@ -39,7 +39,7 @@ static void xsave_init(void)
 void switch_init_cpu(void)
 {
 	xsave_init();
-	uint64_t stub = (uint64_t)this_cpu() - 0x1000;
+	uint64_t stub = (uint64_t)this_cpu() - PERCPU_CPU;
 	wrmsr(0xc0000081, 0x0023ul << 48 | 0x0010ul << 32);	/* STAR */
 	wrmsr(0xc0000082, stub);				/* LSTAR */
 	wrmsr(0xc0000083, (uint64_t)compat_stub);		/* CSTAR */

@@ -17,7 +17,7 @@
 struct exo_frame *frame_table;
 struct region *region_table;
 uint64_t frame_count;
-volatile uint32_t flush_clock = 1;
+volatile uint32_t flush_clock;		/* begun by who starts CPUs; beside what is as hot */
 
 bool frame_valid(uint64_t pfn)
 {
