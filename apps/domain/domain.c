@@ -1,11 +1,13 @@
 /* domain [--mem SIZE] [--slices N] [--disk N[:FIRST+SIZE]] [--port N] [--inspect] -- PROGRAM ARGUMENTS...
+ * domain --posix [--ports LIST] [--address A] [--mem SIZE] [--slices N] [-- PROGRAM ARGUMENTS...]
  *
- * Starts a program of another libOS in a domain of its own and is its proxy: joins it to this
+ * Starts a program of another libOS, or another POSIX session, in a domain of its own and is its proxy: joins it to this
  * process's standard streams, passes signals and window size on, serves its file requests with this
  * process's permissions, and ends with its exit status.  The shell starts such programs through
  * this one.  The protocol is in docs/proxy.md; what a domain is, the session's libOS knows.
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -316,8 +318,12 @@ static void usage(void)
 {
 	fputs("usage: domain [--mem SIZE] [--slices N] [--disk N[:FIRST+SIZE]] [--port N] [--inspect]\n"
 		"	-- PROGRAM [ARGUMENT...]\n"
+		"or:    domain --posix [--ports LIST] [--address IPV4] [--mem SIZE] [--slices N]\n"
+		"	[-- PROGRAM [ARGUMENT...]]\n"
 		"sizes are bytes, or end with K, M or G; --disk gives it a part of the session's disk N,\n"
-		"--port the packets of a TCP port, --inspect the frame table and slice vectors to read\n", stderr);
+		"--port the packets of a TCP port, --inspect the frame table and slice vectors to read;\n"
+		"--posix is another session, whose sockets may be bound to the ports of LIST (8080,9000-9010),\n"
+		"or have an address of their own\n", stderr);
 	exit(2);
 }
 
@@ -369,6 +375,22 @@ static uint16_t port_parse(const char *text)
 	return port;
 }
 
+/* N or N-N, and others behind commas */
+static void ports_parse(const char *text, struct domain_start *s)
+{
+	for (const char *end; text; text = *end ? end + 1 : NULL) {
+		unsigned first, last;
+		int used = 0, more = 0;
+		end = strchrnul(text, ',');
+		if (sscanf(text, "%5u%n-%5u%n", &first, &used, &last, &more) < 2)
+			last = first;
+		used = more ? more : used;
+		if (!used || text + used != end || last > 65535 || s->range_count == DOMAIN_RANGES)
+			usage();
+		s->range[s->range_count++] = (struct domain_ports){ first, last };
+	}
+}
+
 /* Nobody else in the session is to have it, and the session's network, which answers who asks for the
  * address, has to be there: both by a socket that is bound, and never closed. */
 static void port_reserve(uint16_t port)
@@ -412,10 +434,14 @@ int main(int argc, char **argv)
 			disk_parse(argv[i + 1], &s);
 		else if (!strcmp(argv[i], "--port"))
 			s.port = port_parse(argv[i + 1]);
+		else if (!strcmp(argv[i], "--ports"))
+			ports_parse(argv[i + 1], &s);
+		else if (!strcmp(argv[i], "--address") && inet_pton(AF_INET, argv[i + 1], s.address) == 1)
+			continue;
 		else
 			usage();
 	}
-	if (i >= argc && !s.posix)
+	if (s.posix ? s.port || (s.range_count && s.address[0]) : i >= argc || s.range_count || s.address[0])
 		usage();
 	memset(files, -1, sizeof files);
 	if (s.port)

@@ -18,6 +18,8 @@
 #define DOMAIN_START	0x5601ul	/* struct domain_start; 0 or -errno, `error` filled */
 #define DOMAIN_LIST	0x5602ul	/* struct domain_list; how many domains there are */
 
+#define DOMAIN_RANGES	16u
+#define DOMAIN_PORT_MAX	49151u		/* those above are the first session's own */
 struct domain_start {
 	int32_t image;			/* descriptor of the program's ELF file (not looked at if posix) */
 	uint32_t slices;		/* slots of CPU time of its own; 0: what others leave */
@@ -30,6 +32,9 @@ struct domain_start {
 	uint16_t port;			/* of TCP: packets to and from it are the domain's; 0: none */
 	uint16_t inspect;		/* it may read the frame table and all slice vectors */
 	uint32_t posix;			/* it is another POSIX session, and the strings its first program */
+	uint8_t address[4];		/* of posix: IPv4, its own; 0: the session's, with ports of its own */
+	uint32_t range_count;		/* posix: what ports it may ask for */
+	struct domain_ports { uint16_t first, last; } range[DOMAIN_RANGES];
 	char error[128];		/* out: what was wrong */
 };
 #define DOMAIN_MEMORY	(16ul << 20)

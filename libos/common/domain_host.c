@@ -12,6 +12,7 @@
 #define ADDRESS_LO	0x10000ul	/* where a program may lie, if not in the libOS's own area */
 #define ADDRESS_HI	0x7fff00000000ul
 #define STATUS_FAULT	139
+#define TCP	6
 #define STATUS_DESTROYED 137
 
 static struct domain_host *all;
@@ -112,46 +113,6 @@ static bool extent_get(const struct domain_start *q, struct spawn_cap *cap)
 	return true;
 }
 
-/* ---- a port ------------------------------------------------------------------------------ */
-
-#define TCP_PORT(at, port)	{ EXO_L2, 2, 12, 0, 0xffff, EXO_ETHERTYPE_IPV4 }, \
-	{ EXO_L3, 1, 9, 0, 0xff, 6 }, { EXO_L4, 2, at, 0, 0xffff, port }
-#define MAC(at)	{ EXO_L2, 4, at, 0, 0xffffffff, (uint64_t)m[0] << 24 | m[1] << 16 | m[2] << 8 | m[3] }, \
-	{ EXO_L2, 2, at + 4, 0, 0xffff, m[4] << 8 | m[5] }
-
-/* Two flows within the session's: packets for the card's address to the port, and from it. */
-static uint64_t port_get(struct domain_host *d, uint16_t port)
-{
-	uint64_t net = start_cap_at(start_page, CAP_NET, 0);
-	struct exo_flow_info info;
-	if (!net || exo_flow_info(net, &info).status)
-		return EXO_CAP;
-	const uint8_t *m = info.mac;
-	const struct exo_atom to[] = { TCP_PORT(2, port), MAC(0) }, from[] = { TCP_PORT(0, port), MAC(6) };
-	for (unsigned i = 0; i < 2; i++) {
-		if (!(d->flow_frame[i] = frame_take()))
-			return EXO_LIMIT;
-		struct exo_result r = exo_flow_derive(net, d->flow_frame[i], i ? from : to, ARRAY_LEN(to),
-			i ? EXO_FLOW_OPTIONS(EXO_FLOW_TRANSMIT, 0) : EXO_FLOW_OPTIONS(EXO_FLOW_RECEIVE, 1),
-			EXO_SLOT_ANY);
-		if (r.status)
-			return r.status;
-		d->flow[i] = r.value;
-	}
-	return EXO_OK;
-}
-
-static void port_put(struct domain_host *d)
-{
-	for (unsigned i = 0; i < 2; i++) {
-		if (d->flow[i])
-			exo_delete_all(0, d->flow[i]);
-		if (d->flow_frame[i])
-			frames_put(d->flow_frame[i], 1);
-		d->flow[i] = d->flow_frame[i] = 0;
-	}
-}
-
 /* What the session itself has, to be read. */
 static unsigned inspection_get(struct spawn_cap *caps)
 {
@@ -190,8 +151,10 @@ static bool build(struct domain_host *d, struct spawn *s, const struct domain_st
 		s->cap_count += extent_get(q, &caps[s->cap_count]);
 	if (q->inspect)
 		s->cap_count += inspection_get(&caps[s->cap_count]);
-	for (unsigned i = 0; q->port && i < 2; i++)
-		caps[s->cap_count++] = (struct spawn_cap){ i ? CAP_NET_SEND : CAP_NET "0", d->flow[i], EXO_R_USE, 0, 0 };
+	if (q->port) {
+		caps[s->cap_count++] = (struct spawn_cap){ CAP_NET "0", d->port.in, EXO_R_USE, 0, 0 };
+		caps[s->cap_count++] = (struct spawn_cap){ CAP_NET_SEND, d->port.out, EXO_R_USE, 0, 0 };
+	}
 	for (unsigned i = 0; gifts && i < gifts->cap_count && i < DOMAIN_GIFTS; i++)
 		caps[s->cap_count++] = gifts->caps[i];
 	s->modules = gifts ? gifts->modules : NULL;
@@ -231,7 +194,8 @@ static int start_checked(struct domain_host *d, struct domain_start *q, const ch
 	proxy_host_window(&d->proxy, q->rows, q->columns);
 	if (q->disk && !extent_get(q, &(struct spawn_cap){ 0 }))
 		return refuse(q, EINVAL, "the session has no such disk, or not so many blocks", 0);
-	uint64_t status = q->port ? port_get(d, q->port) : EXO_OK;
+	uint64_t status = q->port ? flow_ports(&d->port, start_cap_at(start_page, CAP_NET, 0), TCP, q->port,
+		1, NULL) : EXO_OK;
 	if (status)
 		return refuse(q, EINVAL, "the session has no network card to give a port of", status);
 	if (!build(d, &s, q, gifts))
@@ -276,7 +240,7 @@ void domain_host_close(struct domain_host *d)
 		spawn_destroy(d->domain, &returned);
 	if (d->loan)
 		exo_delete_all(0, d->loan);
-	port_put(d);
+	flow_part_end(&d->port);
 	memory_put(d, returned);
 	memset(d, 0, sizeof *d);
 }

@@ -8,6 +8,7 @@
 #define COMMON_DOMAIN_HOST_H
 
 #include "domain_dev.h"
+#include "flows.h"
 #include "proxy.h"
 #include "spawn.h"
 
@@ -39,7 +40,7 @@ struct domain_host {
 	uint64_t object, table;
 	struct exo_start_extent quota[DOMAIN_EXTENTS];
 	uint64_t slots;			/* bits: slots of the config that it holds */
-	uint64_t flow[2], flow_frame[2];	/* of its port: to receive, to send */
+	struct flow_part port;		/* if it was given one */
 	const struct domain_host_config *config;
 	bool told;			/* DOMAIN_EXIT was read */
 	int32_t pid;

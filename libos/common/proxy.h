@@ -18,6 +18,7 @@
 #ifndef COMMON_PROXY_H
 #define COMMON_PROXY_H
 
+#include "gate.h"
 #include "ring.h"
 
 #define PROXY_MAGIC	0x31797872505f6576ul
@@ -77,6 +78,7 @@ struct proxy_page {
 	struct ring_word status;	/* by the domain: 0 = runs, else 256 | exit status */
 	struct ring_shared in, out, err;
 	struct proxy_slot slot[PROXY_SLOTS];
+	struct gate_message gate;	/* for calls of the gate that the session may have given it */
 };
 _Static_assert(sizeof(struct proxy_page) <= 4096, "proxy page");
 
@@ -116,6 +118,7 @@ int64_t proxy_transfer(unsigned op, uint32_t file, uint64_t offset, void *data, 
 void *proxy_slot(unsigned slot);
 void proxy_ask(unsigned slot, unsigned op, uint32_t file, uint64_t offset, uint64_t length);
 int64_t proxy_answer(unsigned slot);
+struct gate_message *proxy_gate(void);	/* NULL: no proxy */
 /* The loan that covers the proxy's frames, for frame_copy. */
 uint64_t proxy_loan(void);
 

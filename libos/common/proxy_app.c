@@ -261,6 +261,8 @@ bool proxy_waits(void)
 
 uint64_t proxy_loan(void) { return px.cap; }
 
+struct gate_message *proxy_gate(void) { return px.page ? &px.page->gate : NULL; }
+
 void *proxy_slot(unsigned slot)
 {
 	return (uint8_t *)px.page + PROXY_DATA + slot * PROXY_SLOT_SIZE;

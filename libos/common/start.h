@@ -35,6 +35,7 @@ extern struct exo_start *start_page;
 #define CAP_DISK	"disk"		/* disk0, disk1...: extents */
 #define CAP_NET		"net"		/* net0, net1...: flows */
 #define CAP_NET_SEND	"net-send"	/* flow: what may be sent, where net0 is only to receive */
+#define CAP_NET_GATE	"net-gate"	/* gate: its creator's leases of ports (net_lease.h) */
 #define CAP_NET_ALL	"net-all"	/* flow: of the whole card, to be looked at only */
 #define CAP_FRAMES	"frames"	/* loan: the frame table */
 #define CAP_MEMORY	"memory"	/* loan: struct frames_promise (frames.h) */

@@ -8,6 +8,7 @@
 #include "libos/common/pt.h"
 #include "libos/common/start.h"
 #include "libos/posix/domain.h"
+#include "libos/posix/net_lease.h"
 #include "libos/posix/poll.h"
 #include "libos/posix/program.h"
 #include "libos/posix/vfs.h"
@@ -23,6 +24,7 @@ struct domain_file {
 	struct domain_host host;	/* host.domain = 0: not started */
 	void *image;
 	uint8_t *buffer;		/* DOMAIN_MESSAGE_MAX */
+	struct lessee *lessee;		/* of a session: its part of the card */
 	struct wake news;
 	struct domain_file *next;
 };
@@ -74,6 +76,7 @@ static void domain_release(struct file *f)
 		}
 	if (d->host.domain)
 		domain_host_close(&d->host);
+	lessee_end(d->lessee);
 	kfree(d->image);
 	kfree(d->buffer);
 	kfree(d);
@@ -161,10 +164,8 @@ static const void *own_image(uint64_t *size)
 }
 
 /* It begins with the same files: the boot modules are lent to it. */
-static struct domain_gifts session_gifts(void)
+static unsigned modules_lend(struct spawn_cap *caps, struct exo_start_module *modules)
 {
-	static struct spawn_cap caps[DOMAIN_GIFTS];
-	static struct exo_start_module modules[DOMAIN_GIFTS];
 	static const char *const names[] = { "posix", "root", "overlay" };
 	unsigned n = 0;
 	for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
@@ -175,18 +176,32 @@ static struct domain_gifts session_gifts(void)
 		modules[n] = *m;
 		caps[n++] = (struct spawn_cap){ names[i], cap, EXO_R_GRANT | EXO_R_READ, 0, 0 };
 	}
-	return (struct domain_gifts){ caps, n, modules, n };
+	return n;
 }
 
 static long session_start(struct domain_file *d, struct domain_start *q, const char *strings)
 {
 	uint64_t size = 0;
 	const void *image = own_image(&size);
-	struct domain_gifts gifts = session_gifts();
+	struct spawn_cap caps[DOMAIN_GIFTS];
+	struct exo_start_module modules[DOMAIN_GIFTS];
+	struct domain_gifts gifts = { caps, modules_lend(caps, modules), modules, 0 };
+	gifts.module_count = gifts.cap_count;
 	if (!q->memory)
 		q->memory = SESSION_MEMORY;
-	return !image ? -ENOSYS : domain_host_start(&d->host, &config, q, image, size, strings, &gifts,
-		"posix", current_process()->pid);
+	long error = image ? lessee_new(q, &d->lessee, &caps[gifts.cap_count]) : -ENOSYS;
+	if (error)
+		return error;
+	gifts.cap_count += d->lessee != NULL;
+	error = domain_host_start(&d->host, &config, q, image, size, strings, &gifts, "posix",
+		current_process()->pid);
+	if (!error) {
+		lessee_begin(d->lessee, &d->host);
+		return 0;
+	}
+	lessee_end(d->lessee);
+	d->lessee = NULL;
+	return error;
 }
 
 /* ---- starting --------------------------------------------------------------------------------- */

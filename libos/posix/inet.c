@@ -199,7 +199,9 @@ static long inet_bind(struct socket *s, const struct address *a)
 	}
 	if (at.port && at.port < PORT_PRIVILEGED && current_process()->euid)
 		return -EACCES;
-	return stack_bind(s->endpoint, &at);
+	error = is_loopback(&at) ? 0 : net_port(s->type == SOCK_STREAM ? STACK_TCP :
+		s->protocol == IPPROTO_UDP ? STACK_UDP : STACK_RAW, at.port);
+	return error ? error : stack_bind(s->endpoint, &at);
 }
 
 static long inet_listen(struct socket *s, unsigned backlog)

@@ -20,6 +20,12 @@ void net_flush(void);
 /* The session ends: what was sent leaves, if it can within two seconds. */
 void net_end(void);
 
+/* May a socket be bound to the port?  0, or what bind says: EADDRINUSE, EACCES, ENOBUFS. */
+long net_port(enum stack_kind kind, uint16_t port);
+/* The card's link, and who has an address on it; false: there is no address yet, it is not known yet. */
+bool net_link(struct stack_link_info *out);
+bool net_neighbour(const uint8_t ip[4], uint8_t mac[6]);
+
 /* Packets that came and went nowhere, as there was no room for them. */
 void net_dropped(uint64_t *in, uint64_t *out);
 

@@ -29,6 +29,29 @@ static uint64_t flow_within(uint64_t from, uint64_t options, const struct exo_at
 	return status;
 }
 
+static uint64_t filter_bind(struct card *c, uint64_t flow)
+{
+	if (c->filters == CARD_FILTERS)
+		return EXO_LIMIT;
+	uint64_t status = exo_flow_bind(flow, c->in.cap, 0).status;
+	if (!status)
+		c->filter[c->filters++] = flow;
+	return status;
+}
+
+uint64_t card_add(struct card *c, uint64_t in, uint64_t out)
+{
+	uint64_t status = exo_flow_bind(out, c->out.cap, 0).status;
+	return status ? status : filter_bind(c, in);
+}
+
+void card_forget(struct card *c, uint64_t in)
+{
+	for (unsigned i = 0; i < c->filters; i++)
+		if (c->filter[i] == in)
+			c->filter[i--] = c->filter[--c->filters];
+}
+
 /* A flow that may be sent from at all may be from the own address. */
 static uint64_t flow_bind(struct card *c, uint64_t flow, uint32_t directions)
 {
@@ -38,7 +61,7 @@ static uint64_t flow_bind(struct card *c, uint64_t flow, uint32_t directions)
 		{ EXO_L2, 2, 10, 0, 0xffff, m[4] << 8 | m[5] } };
 	uint64_t status = EXO_OK;
 	if (directions & EXO_FLOW_RECEIVE)	/* itself: what is given out lies within it */
-		status = exo_flow_bind(c->filter[c->filters++] = flow, c->in.cap, 0).status;
+		status = filter_bind(c, flow);
 	if (!status && directions & EXO_FLOW_TRANSMIT)
 		status = flow_within(flow, EXO_FLOW_OPTIONS(EXO_FLOW_TRANSMIT, 0), own, 2, c->out.cap);
 	return status;
@@ -88,7 +111,7 @@ static void chunks_reap(struct card *c)
 		c->unused[c->unused_count++] = done.id;
 }
 
-static bool frame_send(struct stack_link *link, const void *frame, size_t length)
+bool card_send(struct stack_link *link, const void *frame, size_t length)
 {
 	struct card *c = link->arg;
 	if (!c->unused_count) {
@@ -166,7 +189,8 @@ static bool chunks_make(struct card *c)
 
 uint64_t card_open(struct card *c, const uint64_t *flow, unsigned flows, uint64_t event)
 {
-	*c = (struct card){ .link.send = frame_send };
+	bool four_only = c->link.four_only;
+	*c = (struct card){ .link.send = card_send, .link.four_only = four_only };
 	c->link.arg = c;
 	uint64_t status = packets_open(&c->in, EXO_RING_RECEIVE, event);
 	if (!status)

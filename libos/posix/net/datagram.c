@@ -120,12 +120,19 @@ static int ping_bind(struct endpoint *e, const struct stack_address *at)
 	return error_of(raw_bind(e->raw, &ip));
 }
 
+static err_t bind_to(struct endpoint *e, const ip_addr_t *ip, uint16_t port)
+{
+	return udp_bind(e->udp, ip, port);
+}
+
 int datagram_bind(struct endpoint *e, const struct stack_address *at)
 {
 	ip_addr_t ip = ip_to_bind(e, at);
 	if (e->kind != STACK_UDP)
 		return ping_bind(e, at);
-	return e->udp->local_port ? -EINVAL : error_of(udp_bind(e->udp, &ip, at->port));
+	if (e->udp->local_port)
+		return -EINVAL;
+	return at->port ? error_of(bind_to(e, &ip, at->port)) : endpoint_bind_any(e, &ip, bind_to);
 }
 
 static void datagram_disconnect(struct endpoint *e)

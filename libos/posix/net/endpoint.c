@@ -53,6 +53,31 @@ ip_addr_t ip_to_bind(const struct endpoint *e, const struct stack_address *at)
 		(ip_addr_t)IPADDR_ANY_TYPE_INIT : ip;
 }
 
+static struct { uint16_t first, count; } any_ports[2];	/* of TCP, of UDP */
+
+void stack_ports_any(enum stack_kind kind, uint16_t first, uint16_t count)
+{
+	any_ports[kind == STACK_UDP].first = first;
+	any_ports[kind == STACK_UDP].count = count;
+}
+
+bool endpoint_any_limited(const struct endpoint *e) { return any_ports[e->kind == STACK_UDP].count; }
+
+int endpoint_bind_any(struct endpoint *e, const ip_addr_t *ip,
+	err_t (*bind)(struct endpoint *e, const ip_addr_t *ip, uint16_t port))
+{
+	uint16_t first = any_ports[e->kind == STACK_UDP].first, count = any_ports[e->kind == STACK_UDP].count;
+	uint32_t at = random_number();
+	if (!count)
+		return error_of(bind(e, ip, 0));
+	for (unsigned i = 0; i < count; i++) {
+		err_t error = bind(e, ip, first + (at + i) % count);
+		if (error != ERR_USE)
+			return error_of(error);
+	}
+	return -EADDRINUSE;
+}
+
 int stack_bind(struct endpoint *e, const struct stack_address *at)
 {
 	return e->kind == STACK_TCP ? connection_bind(e, at) : datagram_bind(e, at);

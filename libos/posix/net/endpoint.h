@@ -71,6 +71,10 @@ static inline void tell(const struct endpoint *e)
 	if (e->changed)
 		e->changed(e->arg);
 }
+bool endpoint_any_limited(const struct endpoint *e);	/* by stack_ports_any */
+/* Binds by `bind` to a port that is free, of those of stack_ports_any. */
+int endpoint_bind_any(struct endpoint *e, const ip_addr_t *ip,
+	err_t (*bind)(struct endpoint *e, const ip_addr_t *ip, uint16_t port));
 /* The address to bind to: one of both kinds unless the endpoint is IPv6's alone. */
 ip_addr_t ip_to_bind(const struct endpoint *e, const struct stack_address *at);
 

@@ -141,8 +141,10 @@ int stack_link_add(struct stack_link *link)
 	links++;
 	if (links == 1)
 		netif_set_default(n);
-	netif_create_ip6_linklocal_address(n, 1);
-	netif_set_ip6_autoconfig_enabled(n, 1);
+	if (!link->four_only) {
+		netif_create_ip6_linklocal_address(n, 1);
+		netif_set_ip6_autoconfig_enabled(n, 1);
+	}
 	netif_set_up(n);
 	return 0;
 }
@@ -169,6 +171,19 @@ bool stack_link_ready(const struct stack_link *link, uint8_t ip[4])
 	const struct netif *n = netif_of(link);
 	__builtin_memcpy(ip, netif_ip4_addr(n), 4);
 	return !ip4_addr_isany(netif_ip4_addr(n));
+}
+
+bool stack_link_neighbour(struct stack_link *link, const uint8_t ip[4], uint8_t mac[6])
+{
+	ip4_addr_t at = ip4_of(ip);
+	const ip4_addr_t *known;
+	struct eth_addr *eth;
+	if (etharp_find_addr(netif_of(link), &at, &eth, &known) < 0) {
+		etharp_query(netif_of(link), &at, NULL);
+		return false;
+	}
+	__builtin_memcpy(mac, eth->addr, 6);
+	return true;
 }
 
 struct netif *stack_route(const void *source, const void *destination)
@@ -281,4 +296,10 @@ unsigned stack_nameservers(struct stack_address out[STACK_NAMESERVERS])
 			out[n++] = address_of(ip, 53);
 	}
 	return n;
+}
+
+void stack_nameserver_set(unsigned number, const struct stack_address *server)
+{
+	ip_addr_t ip = ip_of(server);
+	dns_setserver(number, &ip);
 }

@@ -52,6 +52,7 @@ struct stack_link {
 	/* False: it has no room; connections try again at stack_timers, others have lost it. */
 	bool (*send)(struct stack_link *link, const void *frame, size_t length);
 	void *arg;			/* the caller's */
+	bool four_only;			/* no IPv6 goes that way */
 };
 /* The link is there for good, and has an IPv6 address of its own making.  IPv4 addresses are in the
  * order of the network. */
@@ -60,6 +61,8 @@ int stack_link_address(struct stack_link *link, const uint8_t ip[4], const uint8
 	const uint8_t gateway[4]);
 int stack_link_dhcp(struct stack_link *link);		/* asks for one */
 bool stack_link_ready(const struct stack_link *link, uint8_t ip[4]);	/* it has one: */
+/* Who has that address on the link; if nobody knows, it is asked for. */
+bool stack_link_neighbour(struct stack_link *link, const uint8_t ip[4], uint8_t mac[6]);
 void stack_input(struct stack_link *link, const void *frame, size_t length);
 /* In two steps, as a card has room for few frames: copied and queued; and the oldest of all that are
  * queued looked at (false: there was none). */
@@ -81,6 +84,7 @@ struct stack_link_info {
 bool stack_link_info(unsigned number, struct stack_link_info *out);	/* false: no such link */
 /* Servers of names that DHCP or a router told of. */
 unsigned stack_nameservers(struct stack_address out[STACK_NAMESERVERS]);
+void stack_nameserver_set(unsigned number, const struct stack_address *server);
 
 /* ---- endpoints ------------------------------------------------------------------- */
 
@@ -93,6 +97,8 @@ struct endpoint;
 struct endpoint *stack_open(enum stack_kind kind, uint8_t protocol, void (*changed)(void *arg),
 	void *arg);
 int stack_bind(struct endpoint *e, const struct stack_address *at);	/* port 0: any free */
+/* Any free one is of these, for STACK_TCP or STACK_UDP (count 0: of the last quarter). */
+void stack_ports_any(enum stack_kind kind, uint16_t first, uint16_t count);
 int stack_listen(struct endpoint *e, unsigned backlog);
 /* -EINPROGRESS: `changed` tells when it is decided (stack_poll, stack_error).  Not TCP: who is sent
  * to, and alone received from; NULL: nobody any more. */

@@ -70,6 +70,11 @@ static bool listened_to(const ip_addr_t *ip, uint16_t port)
 	return false;
 }
 
+static err_t bind_to(struct endpoint *e, const ip_addr_t *ip, uint16_t port)
+{
+	return tcp_bind(e->tcp, ip, port);
+}
+
 int connection_bind(struct endpoint *e, const struct stack_address *at)
 {
 	ip_addr_t ip = ip_to_bind(e, at);
@@ -77,7 +82,7 @@ int connection_bind(struct endpoint *e, const struct stack_address *at)
 		return -EINVAL;
 	if (at->port && listened_to(&ip, at->port))
 		return -EADDRINUSE;
-	return error_of(tcp_bind(e->tcp, &ip, at->port));
+	return at->port ? error_of(bind_to(e, &ip, at->port)) : endpoint_bind_any(e, &ip, bind_to);
 }
 
 /* A connection came; a full listener's comes again later. */
@@ -116,7 +121,7 @@ int stack_listen(struct endpoint *e, unsigned backlog)
 	if (e->tcp->local_port && listened_to(&e->tcp->local_ip, e->tcp->local_port))
 		return -EADDRINUSE;
 	if (!e->tcp->local_port) {
-		int status = error_of(tcp_bind(e->tcp, &e->tcp->local_ip, 0));
+		int status = endpoint_bind_any(e, &e->tcp->local_ip, bind_to);
 		if (status)
 			return status;
 	}
@@ -149,7 +154,11 @@ int connection_connect(struct endpoint *e, const struct stack_address *to)
 	if (!e->tcp && !connection_open(e))	/* again, after a failure */
 		return -ENOBUFS;
 	e->ended = e->shut = false;
-	int status = error_of(tcp_connect(e->tcp, &ip, to->port, tcp_reached));
+	int status = 0;
+	if (!e->tcp->local_port && endpoint_any_limited(e))
+		status = endpoint_bind_any(e, &e->tcp->local_ip, bind_to);
+	if (!status)
+		status = error_of(tcp_connect(e->tcp, &ip, to->port, tcp_reached));
 	e->connecting = !status;
 	return status ? status : -EINPROGRESS;
 }
