@@ -153,7 +153,7 @@ check: all $(HOST_TESTS) $(GUEST_TESTS) $(CHECK_TESTS) ## The long tests
 	@tests/run --long $(TESTFLAGS)
 
 # What takes long to get again stays: packages, and what Linux answered to the tests (oracle).
-KEPT := pkg src apt third-party.txt oracle
+KEPT := pkg src whole apt third-party.txt oracle
 clean: ## Remove what was built (fetched packages stay; make distclean removes all)
 	rm -rf $(filter-out $(KEPT:%=$(BUILD)/%),$(wildcard $(BUILD)/*))
 
