@@ -415,6 +415,19 @@ static const char *start_revocation(void)
 	return NULL;
 }
 
+static const char hardware[] = "hardware";
+
+bool mmu_select(const char *mechanism)
+{
+	return !strcmp(mechanism, hardware) || !strcmp(mechanism, "auto");
+}
+
+const char *mmu_mechanism(const char **about)
+{
+	*about = "the page tables' own bits";
+	return hardware;
+}
+
 int mmu_init(uint32_t pages, uint64_t frames, const char **why)
 {
 	uint32_t tables = (pages + PER_TABLE - 1) / PER_TABLE;

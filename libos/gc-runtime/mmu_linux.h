@@ -1,4 +1,5 @@
-/* What the Linux back end of mmu.h has beside it: the kernel's part in a revocation, for tests. */
+/* What the Linux back end of mmu.h has beside it: the kernel's part in a revocation, for tests
+ * (mmu_linux_revoke.c). */
 #ifndef GC_MMU_LINUX_H
 #define GC_MMU_LINUX_H
 
@@ -10,5 +11,9 @@ void mmu_linux_revoke(uint64_t frames, uint64_t deadline);
 uint64_t mmu_linux_return(uint64_t n);
 /* The deadline has passed: the published victims go by force.  How many are still wanted. */
 uint64_t mmu_linux_force(void);
+
+/* For mmu_linux.c: at the beginning (0 or -errno), and how many frames are gone. */
+int mmu_linux_revoke_init(uint32_t pages, uint64_t frames);
+uint64_t mmu_linux_given(void);
 
 #endif

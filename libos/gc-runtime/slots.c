@@ -15,7 +15,9 @@ static uint64_t used[SLOTS_MAX / 64 + 1];
 static uint32_t slots, taken, hint, top;
 
 static const struct gc_store *const stores[] = { &store_file, &store_memory,
-#if !__STDC_HOSTED__
+#if __STDC_HOSTED__
+	&store_swap,
+#else
 	&store_disk,
 #endif
 };
@@ -69,4 +71,6 @@ void slot_put(uint32_t slot)
 {
 	used[(slot - 1) / 64] &= ~(1ul << (slot - 1) % 64);
 	taken--;
+	if (store->drop)
+		store->drop(slot);
 }

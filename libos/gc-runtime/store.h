@@ -17,8 +17,11 @@ struct gc_store {
 	int (*open)(const char *where, uint32_t *slots);
 	int (*write)(const struct gc_io *io, unsigned n);
 	int (*read)(const struct gc_io *io, unsigned n);
+	void (*drop)(uint32_t slot);	/* its content is of no use any more; NULL: of no interest */
 };
-extern const struct gc_store store_memory, store_file, store_disk;	/* the last on Virtue only */
+extern const struct gc_store store_memory, store_file;
+extern const struct gc_store store_disk;	/* on Virtue only */
+extern const struct gc_store store_swap;	/* on Linux only */
 
 /* Slots, by slots.c. */
 int slots_open(const char *option, uint32_t want, const char **why);	/* "memory", "file:PATH" */

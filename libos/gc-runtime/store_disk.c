@@ -98,4 +98,4 @@ static int disk_store_read(const struct gc_io *io, unsigned n)
 }
 
 const struct gc_store store_disk = { "disk", "the extent disk0: disk", disk_store_open,
-	disk_store_write, disk_store_read };
+	disk_store_write, disk_store_read, NULL };

@@ -43,4 +43,4 @@ static int file_write(const struct gc_io *io, unsigned n) { return each(io, n, t
 static int file_read(const struct gc_io *io, unsigned n) { return each(io, n, false); }
 
 const struct gc_store store_file = { "file", "a file: file[:PATH]", file_open, file_write,
-	file_read };
+	file_read, NULL };

@@ -48,4 +48,4 @@ static int memory_read(const struct gc_io *io, unsigned n)
 }
 
 const struct gc_store store_memory = { "memory", "memory outside the limit: memory[:MIB]",
-	memory_open, memory_write, memory_read };
+	memory_open, memory_write, memory_read, NULL };

@@ -8,7 +8,7 @@ $(GC_TESTS)/gclab: $(call hobj,$(GC_LINUX_SRC) $(GC_LAB_SRC) $(GC_LINUX_MAIN))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
 
-$(GC_TESTS)/mmu: $(call hobj,tests/gc/test_mmu.c tests/gc/mmu_main_linux.c $(GC_DIR)/mmu_check.c $(GC_DIR)/mmu_linux.c $(GC_DIR)/port_linux.c libos/common/text.c)
+$(GC_TESTS)/mmu: $(call hobj,tests/gc/test_mmu.c tests/gc/mmu_main_linux.c $(GC_LINUX_MMU))
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
@@ -54,7 +54,13 @@ $(GC_TESTS)/revoker.elf: $(call uobj,tests/gc/revoker.c tests/guest/report.c) $(
 	@mkdir -p $(@D)
 	$(call link_app,0x400000)
 
-CHECK_TESTS += $(GCLAB_LINUX)
+CHECK_TESTS += $(GCLAB_LINUX) $(GC_TESTS)/linux/mmu
+
+# For Debian's Linux in QEMU.
+$(GC_TESTS)/linux/mmu: tests/gc/test_mmu.c tests/gc/mmu_main_linux.c $(GC_LINUX_MMU) $(wildcard $(GC_DIR)/mmu*.h)
+	$(call say,CC)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -static -O2 -g -std=gnu17 $(WARN) -I. -o $@ $(filter %.c,$^)
 
 # Memory primitives, on Virtue and on Linux (tests/gc/bench compares them).
 GC_BENCH := $(GC_TESTS)/bench/virtue/bin/gcbench $(GC_TESTS)/bench/linux/bin/gcbench

@@ -2,7 +2,7 @@
 
 GC = f"{BUILD}/tests/gc"
 
-suite("gc-mmu", [f"{GC}/mmu"])
+suite("gc-mmu", ["tests/gc/mechanisms", f"{GC}/mmu", f"{GC}/gclab"])
 # A program that ends without a verdict is a failure, whichever it is.
 EACH = "do {} || echo FAIL $c $p: status $?; done; "
 suite("gc-large", ["sh", "-c", "for c in summary bookmark gen gen-card compact semi; " +
@@ -24,4 +24,5 @@ suite("gc-disk", ["tests/gc/disk", "answers"], seconds=240)
 suite("gc-disk-errors", ["tests/gc/disk", "errors"], seconds=240, long=True)
 suite("gc-exocc", ["tests/gc/exocc"])
 suite("gc-experiment", ["tests/gc/experiment", "quick", f"{GC}/gclab"], seconds=60)
+suite("gc-debian", ["tests/gc/debian"], seconds=600, long=True)
 suite("gc-experiment-machines", ["tests/gc/experiment", "machines"], seconds=300, long=True)

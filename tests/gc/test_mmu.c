@@ -7,7 +7,7 @@
 #define FRAMES	2048u
 
 static unsigned failures;
-static const char *name;
+static const char *name, *mechanism = "any";
 
 #define TEST(n)		name = n
 #define CHECK(what)	check(what, #what, __LINE__)
@@ -18,7 +18,7 @@ static void check(bool right, const char *what, int line)
 	if (right || failed)
 		return;
 	failed = true;
-	port_print("FAIL mmu_%s: line %d: %s\n", name, line, what);
+	port_print("FAIL mmu_%s_%s: line %d: %s\n", mechanism, name, line, what);
 }
 
 /* Volatile: the compiler knows nothing of aliases and faults. */
@@ -31,7 +31,7 @@ static void done(void)
 {
 	CHECK(mmu_frames_free() == mmu_frames_total());
 	if (!failed)
-		port_print("ok mmu_%s\n", name);
+		port_print("ok mmu_%s_%s\n", mechanism, name);
 	failures += failed;
 	failed = false;
 }
@@ -209,12 +209,12 @@ static void many(void)
 
 unsigned test_mmu(void)
 {
-	const char *why;
-	name = "init";
+	const char *why, *about;
 	if (mmu_init(PAGES, FRAMES, &why)) {
 		port_print("FAIL mmu_init: %s\n", why);
 		return 1;
 	}
+	mechanism = mmu_mechanism(&about);
 	map_and_unmap();
 	refusals();
 	dirty_bits();

@@ -19,7 +19,7 @@ $(BDW_TESTS)/host: $(call hobj,$(BDW_PROCESS) tests/libgc/test.c)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
 
-BDW_REVOKE := $(BDW_CORE) $(addprefix $(GC_DIR)/,mmu_linux.c mmu_check.c port_linux.c) libos/common/text.c
+BDW_REVOKE := $(BDW_CORE) $(GC_LINUX_MMU)
 $(BDW_TESTS)/revoke: $(call hobj,$(BDW_REVOKE) tests/libgc/revoke.c)
 	$(call say,LD)
 	@mkdir -p $(@D)

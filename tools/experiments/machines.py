@@ -127,9 +127,10 @@ class Machines:
                       "-device virtio-blk-pci,drive=d"]
         start = LINUX_START.format(modules=" ".join(map(os.path.basename, MODULES)))
         return [os.path.join(REPO, "tests", "oracle", "linux-run"), *words, *disk,
-                "--add", self._linux_root(folder), "--", start + script]
+                "--add", self.linux_root(folder), "--", start + script]
 
-    def _linux_root(self, folder):
+    def linux_root(self, folder):
+        """What is added to Linux's files: the lab, and the disk's modules."""
         place = os.path.join(folder, "gc")
         os.makedirs(place)
         shutil.copy(self.lab("linux"), os.path.join(place, "gclab"))

@@ -87,7 +87,7 @@ static _Noreturn void usage(void)
 {
 	port_fail("usage: gclab [--bench B] [--collector C] [--pager P] [--mem SIZE] [--heap SIZE]\n"
 		"             [--store file[:PATH]|memory[:MIB]] [--csv FILE] [--pauses FILE]\n"
-		"             [--utilisation FILE] [--map FILE]\n"
+		"             [--utilisation FILE] [--map FILE] [--mmu MECHANISM]\n"
 		"             [--small N] [--opt] [--verify] [--quiet]\n"
 		"       gclab --list\n"
 		"--small N divides the benchmark's size by 2^N; sizes end in K, M or G\n");
@@ -118,6 +118,12 @@ static void choose_bench(const char *name)
 	port_fail("gclab: no benchmark is called %s\n", name);
 }
 
+static void choose_mmu(const char *name)
+{
+	if (!mmu_select(name))
+		port_fail("gclab: no mechanism of the MMU is called %s\n", name);
+}
+
 static void set_value(const char *name, const char *value)
 {
 	if (!strcmp(name, "--bench"))
@@ -128,6 +134,8 @@ static void set_value(const char *name, const char *value)
 		lab.gc.pager = value;
 	else if (!strcmp(name, "--store"))
 		lab.gc.store = value;
+	else if (!strcmp(name, "--mmu"))
+		choose_mmu(value);
 	else if (!strcmp(name, "--mem"))
 		lab.gc.memory = size_of(value);
 	else if (!strcmp(name, "--heap"))
@@ -226,7 +234,9 @@ static uint64_t pause_percentile(uint64_t per_mille)
 static void print_human(uint64_t answer, uint64_t ns)
 {
 	const struct gc_stats *s = &gc_stats;
+	const char *about, *mechanism = mmu_mechanism(&about);
 	port_print("answer            %016lx\n", answer);
+	port_print("mmu               %s: %s\n", mechanism, about);
 	port_print("time              %lu ms, of which collections %lu ms\n", ns / 1000000,
 		s->gc_time / 1000000);
 	port_print("collections       %lu young, %lu full\n", s->young, s->full);
