@@ -61,19 +61,19 @@ GLOBAL vmm_fixups
 	.text
 	/* Two ways: a page fault of guest user code, which is short as below, and the rest. */
 #define FRAME(off) 24 + (off)(%rsp)	/* rip cs rflags rsp ss */
-#define BASE(off) (off) - (UPCALL_STACK_SIZE - 64)(%rsp)	/* of the first frame on the stack */
+#define HERE(off) 64 + (off)(%rsp)	/* struct vcpu, from the first frame on its stack */
+#define THERE(off) UPCALL_STACK_SIZE - VCPU_SPACE + (off)	/* from the stack's lowest byte */
 GLOBAL vmm_enter_exception
 	cmpq $FROM_U + 14, (%rsp)
 	jne exception_long
 	push %rcx
 	push %r11
-	mov 16 + BASE(UPCALL_SELF), %rcx
-	cmpq $0, VCPU_FAULT(%rcx)
+	cmpq $0, 16 + HERE(VCPU_FAULT)
 	je 9f
-	mov VCPU_INFO(%rcx), %r11
+	mov 16 + HERE(VCPU_INFO), %r11
 	cmpb $0, 1(%r11)
 	jne 9f
-	mov VCPU_KERNEL_SP(%rcx), %r11
+	mov 16 + HERE(VCPU_KERNEL_SP), %r11
 	and $-16, %r11
 	mov 8(%rsp), %rcx
 1:	mov %rcx, -64(%r11)		/* struct xen_bounce_error */
@@ -94,17 +94,16 @@ GLOBAL vmm_enter_exception
 	FIXUP 1b, 9f
 	sub $64, %r11
 	mov %r11, 16 + FRAME(24)
-	mov 16 + BASE(UPCALL_SELF), %rcx
-	incq VCPU_COUNT + 16(%rcx)
-	mov VCPU_FAULT(%rcx), %r11
+	incq 16 + HERE(VCPU_COUNT + 16)
+	mov 16 + HERE(VCPU_FAULT), %r11
 	mov %r11, 16 + FRAME(0)
-	mov VCPU_INFO(%rcx), %r11
+	mov 16 + HERE(VCPU_INFO), %r11
 	mov 16 + 8(%rsp), %rcx
 	mov %rcx, INFO_CR2(%r11)
 	movb $1, 1(%r11)
 	add $16, %rsp
 	movl $0, (%rsp)			/* it is kernel code now */
-	mov BASE(UPCALL_PAIR), %rcx
+	mov HERE(VCPU_PAIR), %rcx
 	jmp jump_out
 9:	pop %r11
 	pop %rcx
@@ -122,13 +121,12 @@ GLOBAL vmm_enter_event
 GLOBAL vmm_enter_syscall
 	testl $FROM_U, (%rsp)
 	jz from_kernel
-	mov BASE(UPCALL_SELF), %rcx
-	mov VCPU_INFO(%rcx), %r11
-	cmpq $0, VCPU_SYSCALL(%rcx)
+	mov HERE(VCPU_INFO), %r11
+	cmpq $0, HERE(VCPU_SYSCALL)
 	je syscall_long
 	cmpb $0, 1(%r11)
 	jne syscall_long
-	mov VCPU_KERNEL_SP(%rcx), %r11
+	mov HERE(VCPU_KERNEL_SP), %r11
 	and $-16, %r11
 	mov FRAME(0), %rcx
 1:	mov %rcx, -56(%r11)		/* struct xen_bounce: rcx = rip, r11 = rflags */
@@ -145,14 +143,13 @@ GLOBAL vmm_enter_syscall
 	FIXUP 1b, syscall_long
 	sub $56, %r11
 	mov %r11, FRAME(24)
-	mov BASE(UPCALL_SELF), %rcx
-	incq VCPU_COUNT(%rcx)
-	mov VCPU_INFO(%rcx), %r11
+	incq HERE(VCPU_COUNT)
+	mov HERE(VCPU_INFO), %r11
 	movb $1, 1(%r11)
-	mov VCPU_SYSCALL(%rcx), %r11
+	mov HERE(VCPU_SYSCALL), %r11
 	mov %r11, FRAME(0)
 	movl $0, (%rsp)			/* it is kernel code now */
-	mov BASE(UPCALL_PAIR), %rcx
+	mov HERE(VCPU_PAIR), %rcx
 	jmp jump_out
 
 from_kernel:
@@ -160,8 +157,7 @@ from_kernel:
 	jne syscall_long
 	mov %rsp, %rcx
 	and $-UPCALL_STACK_SIZE, %rcx
-	mov UPCALL_SELF(%rcx), %rcx
-	cmpb $0, VCPU_USER_READY(%rcx)
+	cmpb $0, THERE(VCPU_USER_READY)(%rcx)
 	je syscall_long
 	mov FRAME(24), %r11
 1:	cmpq $0, 24(%r11)		/* struct xen_iret: its fourth word is resume's root */
@@ -173,11 +169,11 @@ from_kernel:
 	testl $0x200, 48(%r11)		/* unmasked */
 	jz iret_long
 	FIXUP 1b, iret_long
-	mov VCPU_INFO(%rcx), %rax
+	mov THERE(VCPU_INFO)(%rcx), %rax
 	movb $0, 1(%rax)
 	cmpb $0, (%rax)			/* one that comes later kicks */
 	jne iret_long
-	incq VCPU_COUNT + 8(%rcx)
+	incq THERE(VCPU_COUNT + 8)(%rcx)
 	mov %r11, %rsp
 	mov $CALL_RESUME, %eax
 	syscall
@@ -199,7 +195,7 @@ leave:					/* RSP = struct upcall_regs, masked */
 	jnz leave_to_u
 	mov %rsp, %rax
 	and $-UPCALL_STACK_SIZE, %rax
-	mov UPCALL_PAIR(%rax), %rax
+	mov THERE(VCPU_PAIR)(%rax), %rax
 	add $UPCALL_IRET, %rsp
 
 	/* The resume range: two ways out.  RSP tells restart which one it was. */

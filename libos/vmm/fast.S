@@ -6,6 +6,8 @@
  */
 #include "libos/vmm/entry.h"
 
+#define FAST(off) (vcpu_first + UPCALL_STACK_SIZE - FAST_SPACE + (off))(%rip)
+
 .macro GLOBAL name
 	.globl \name
 	.hidden \name
@@ -15,10 +17,10 @@
 /* RAX = this vCPU, by the guest kernel's GS base if there are several.  A guest that has just loaded
  * GS and not told yet is lost: it goes the way through the kernel.  RCX and R11 are scratch. */
 .macro VCPU_FIND lost
-	mov fast_vcpu(%rip), %rax
-	cmpl $1, fast_vcpus(%rip)
+	mov FAST(FAST_VCPU), %rax
+	cmpl $1, FAST(FAST_VCPUS)
 	je 2f
-	lea fast_vcpu(%rip), %rcx
+	lea FAST(FAST_VCPU), %rcx
 	rdgsbase %r11
 	test %r11, %r11
 	jz \lost
@@ -34,11 +36,10 @@
 /* RAX = the vCPU: events are masked, at `masked`, and its upcall stack is entered. RCX = the
  * guest's stack. */
 .macro STACK_ENTER masked
-	mov VCPU_BASE(%rax), %rax
-	mov UPCALL_PAIR(%rax), %rcx
+	mov VCPU_PAIR(%rax), %rcx
 	movb $1, 1(%rcx)
 GLOBAL \masked
-	lea UPCALL_STACK_SIZE(%rax), %rcx
+	mov %rax, %rcx
 	xchg %rcx, %rsp
 .endm
 
@@ -116,8 +117,8 @@ hypercall_lost:
 	pop %r11
 	pop %rcx
 	pop %rax
-	jmp *fast_hypercall_trap(%rip)
+	jmp *FAST(FAST_HYPERCALL)
 iret_lost:
 	mov $XEN_IRET, %eax
-	jmp *fast_iret_trap(%rip)
+	jmp *FAST(FAST_IRET)
 	.section .note.GNU-stack, "", @progbits

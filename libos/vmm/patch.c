@@ -23,17 +23,14 @@ static const uint8_t hypercall_code[] = { 0x51, 0x41, 0x53, 0x0f, 0x05, 0x41, 0x
 #define HYPERCALL_TRAPS	5u		/* where RIP is in it */
 static const uint8_t iret_code[] = { 0xb8, XEN_IRET, 0, 0, 0, 0x0f, 0x05 };	/* mov, syscall */
 
-struct vcpu *fast_vcpu[VMM_VCPUS + 1];
-uint32_t fast_vcpus;
-uint64_t fast_hypercall_trap, fast_iret_trap;	/* in the guest: the ways through the kernel */
 bool patch_on;
 
 void patch_init(void)
 {
 	bool found = vm.vcpus == 1 || start_page->features & EXO_FEATURE_FSGSBASE;
 	for (unsigned i = 0; i < vm.vcpus; i++)
-		fast_vcpu[i] = vm.vcpu[i];
-	fast_vcpus = vm.vcpus;
+		vcpu_first.fast.vcpu[i] = vm.vcpu[i];
+	vcpu_first.fast.vcpus = vm.vcpus;
 	patch_on = vm.opt.patch && found;
 }
 
@@ -113,8 +110,8 @@ static void patch_hypercall(struct vcpu *v, struct upcall_regs *r)
 	if (v->event_gate.address || !is_code(site, hypercall_code, HYPERCALL_SIZE) ||
 	    !guest_read(saved, r->up.rsp, sizeof saved))
 		return;
-	fast_hypercall_trap = padding_use(v, site, hypercall_code, sizeof hypercall_code);
-	if (!fast_hypercall_trap || !site_change(v, site, 0xe8, fast_hypercall, "\x0f\x1f\x00", 3))
+	vcpu_first.fast.hypercall_trap = padding_use(v, site, hypercall_code, sizeof hypercall_code);
+	if (!vcpu_first.fast.hypercall_trap || !site_change(v, site, 0xe8, fast_hypercall, "\x0f\x1f\x00", 3))
 		return;
 	r->r11 = saved[0];
 	r->rcx = saved[1];
@@ -126,7 +123,7 @@ static void patch_hypercall(struct vcpu *v, struct upcall_regs *r)
 static void patch_iret(struct vcpu *v, struct upcall_regs *r)
 {
 	uint64_t site = r->up.rip - sizeof iret_code;
-	fast_iret_trap = r->up.rip - 2;
+	vcpu_first.fast.iret_trap = r->up.rip - 2;
 	if (is_code(site, iret_code, sizeof iret_code))
 		site_change(v, site, 0xe9, fast_iret, "", 0);
 }

@@ -46,11 +46,12 @@ struct vcpu {
 	uint64_t kernel_sp;		/* stack for entries from guest user */
 	uint64_t syscall_short;		/* the syscall callback, if it masks events; else 0 */
 	uint64_t user_ready;		/* root_u is the pair of root_k in the kernel: it may be loaded */
-	struct upcall_base *base;
+	volatile uint8_t *pair;		/* {pending, mask} of its events */
 	uint64_t base_of[3];		/* segment bases as set: enum xen_segment_base */
 	uint64_t fault_short;		/* the handler of page faults, if it masks events; else 0 */
 	uint64_t count[STATS];
 
+	struct exo_control *control;
 	unsigned number;
 	bool made;			/* the guest has initialised it */
 	bool started;			/* its context has been let run */
@@ -76,10 +77,26 @@ struct vcpu {
 	uint64_t calls[XEN_CALLS];
 };
 
+/* fast.S's own.  In the guest lie the ways through the kernel; in vcpu[] those there are, then NULL. */
+struct fast {
+	uint64_t hypercall_trap, iret_trap;
+	uint64_t vcpus;
+	struct vcpu *vcpu[VMM_VCPUS + 1];
+};
+
+struct vcpu_place {
+	uint8_t stack[UPCALL_STACK_SIZE - VCPU_SPACE];
+	struct vcpu vcpu;
+	uint8_t pad[VCPU_SPACE - FAST_SPACE - sizeof(struct vcpu)];
+	struct fast fast;
+	uint8_t rest[FAST_SPACE - sizeof(struct fast)];
+} __attribute__((aligned(UPCALL_STACK_SIZE)));
+extern struct vcpu_place vcpu_first;	/* vCPU 0's; `fast` is used in this one alone */
+
 #define VCPU_KICK	(1ul << 16)
 static inline struct vcpu *vcpu_of(const void *on_stack)
 {
-	return upcall_base_of(on_stack)->self;
+	return &((struct vcpu_place *)upcall_base_of(on_stack))->vcpu;
 }
 static inline void stat_count(struct vcpu *v, enum stat s) { v->count[s]++; }
 static inline bool from_user(const struct upcall_regs *r) { return r->up.info & EXO_INFO_FROM_U; }

@@ -9,12 +9,11 @@ _Static_assert(EXO_CALL_RESUME == CALL_RESUME && EXO_INFO_FROM_U == FROM_U &&
 	EXO_INFO_SYSCALL == INFO_SYSCALL && XEN_IRET == 23 &&
 	XEN_SEL_CS64 == 0xe033 && XEN_SEL_SS == 0xe02b, "entry.h");
 #define AT(type, field, value) _Static_assert(offsetof(struct type, field) == (value), "entry.h")
-AT(upcall_base, self, UPCALL_SELF);
 AT(vcpu, info, VCPU_INFO);
 AT(vcpu, kernel_sp, VCPU_KERNEL_SP);
 AT(vcpu, syscall_short, VCPU_SYSCALL);
 AT(vcpu, user_ready, VCPU_USER_READY);
-AT(vcpu, base, VCPU_BASE);
+AT(vcpu, pair, VCPU_PAIR);
 AT(vcpu, base_of[XEN_BASE_GS_KERNEL], VCPU_GS);
 AT(vcpu, fault_short, VCPU_FAULT);
 AT(vcpu, count[STAT_SYSCALL], VCPU_COUNT);
@@ -22,9 +21,17 @@ AT(vcpu, count[STAT_FAULT], VCPU_COUNT + 16);
 AT(vcpu, count[STAT_DIRECT], VCPU_COUNT + 24);
 AT(xen_vcpu_info, cr2, INFO_CR2);
 AT(vcpu, count[STAT_IRET_USER], VCPU_COUNT + 8);
+AT(vcpu_place, vcpu, UPCALL_STACK_SIZE - VCPU_SPACE);
+AT(vcpu_place, fast, UPCALL_STACK_SIZE - FAST_SPACE);
+AT(fast, hypercall_trap, FAST_HYPERCALL);
+AT(fast, iret_trap, FAST_IRET);
+AT(fast, vcpus, FAST_VCPUS);
+AT(fast, vcpu, FAST_VCPU);
 AT(xen_bounce, ss, 48);
 AT(xen_iret, flags, 24);
 AT(exo_resume, root, 24);
+
+struct vcpu_place vcpu_first __attribute__((section(".bss.upcall")));
 
 #define STACK_PAGES	(UPCALL_STACK_SIZE / EXO_PAGE_SIZE)
 #define RFLAGS_START	(RFLAGS_IF | 2)
@@ -129,8 +136,8 @@ void vcpu_on_hypercall(struct upcall_regs *r)
 
 uint64_t vcpu_events_take(struct vcpu *v)
 {
-	v->base->pair[0] = 0;
-	return __atomic_exchange_n(&v->base->control->events, 0, __ATOMIC_SEQ_CST);
+	v->pair[0] = 0;
+	return __atomic_exchange_n(&v->control->events, 0, __ATOMIC_SEQ_CST);
 }
 
 /* A kick needs nothing done: the exit looks. */
@@ -186,8 +193,8 @@ void vcpu_info_reset(volatile struct xen_vcpu_info *info)
 	time_start(info);
 }
 
-/* Aligned to its size, within a run of frames; what is left of the run goes back. */
-static void *stack_new(void)
+/* Aligned to its size, within a run of frames; what is left of the run goes back.  NULL: no room. */
+static struct vcpu_place *place_new(void)
 {
 	const unsigned run = 2 * STACK_PAGES - 1;
 	uint64_t first = frame_alloc_run(run);
@@ -201,11 +208,13 @@ static void *stack_new(void)
 	return physmap_page(base);
 }
 
-static void control_fill(struct vcpu *v, struct exo_control *c, void *stack)
+static void control_fill(struct vcpu *v, struct exo_control *c)
 {
-	upcall_init(stack, c, NULL, v);
-	v->base = upcall_base_of(stack);
+	upcall_init(upcall_base_of(v), c, NULL, NULL);
+	v->control = c;
+	v->pair = &c->pending;
 	c->mask = 1;
+	c->stack_hi = (uint64_t)v;
 	c->resume_lo = (uint64_t)vmm_resume_lo;
 	c->resume_hi = (uint64_t)vmm_resume_hi;
 	c->restart = (uint64_t)vmm_restart;
@@ -228,12 +237,11 @@ int vcpu_make(struct vcpu *v)
 {
 	uint64_t trap_pfn, object = frame_take(), save = frame_alloc();
 	struct exo_control *control = page_new(&v->control_pfn);
-	void *stack = stack_new();
 	v->trap = page_new(&trap_pfn);
 	v->scratch = page_new(&v->scratch_pfn);
-	if (!object || !save || !control || !stack || !v->trap || !v->scratch)
+	if (!object || !save || !control || !v->trap || !v->scratch)
 		return -XEN_ENOMEM;
-	control_fill(v, control, stack);
+	control_fill(v, control);
 	struct exo_result c = exo_context_create(0, object, v->control_pfn, save, cpu_home(v),
 		EXO_SLOT_ANY);
 	if (c.status)
@@ -247,10 +255,16 @@ int vcpu_make(struct vcpu *v)
 	return c.status ? -XEN_ENOMEM : 0;
 }
 
+/* Where the first registers on its stack lie. */
+static struct upcall_regs *top_of(struct vcpu *v)
+{
+	return (struct upcall_regs *)v - 1;
+}
+
 /* The context's first instructions. */
 _Noreturn void vcpu_begin(struct vcpu *v)
 {
-	struct upcall_regs *r = upcall_top(v->base);
+	struct upcall_regs *r = top_of(v);
 	*r = v->start;
 	segments_start(v);
 	runstate_set(v, XEN_RUNNING);
@@ -265,15 +279,18 @@ void vcpu_start(struct vcpu *v)
 	v->user_ready = false;
 	if (!status)
 		status = exo_context_ctl(v->context, EXO_CTX_START, (uint64_t)vcpu_begin,
-			(uint64_t)upcall_top(v->base) - 8, (uint64_t)v).status;
+			(uint64_t)top_of(v) - 8, (uint64_t)v).status;
 	if (status)
 		vm_end(VM_END_BUG, "vCPU %u cannot start: %s", v->number, exo_status_text(status));
 }
 
 static struct vcpu *vcpu_new(unsigned number)
 {
-	static struct vcpu all[VMM_VCPUS];
-	struct vcpu *v = &all[number];
+	struct vcpu_place *place = number ? place_new() : &vcpu_first;
+	if (!place)
+		vm_refuse("too little memory for its vCPU %u", number);
+	struct vcpu *v = &place->vcpu;
+	memset(v, 0, sizeof *v);
 	v->number = number;
 	v->info = &vm.shared->vcpu_info[number];
 	v->cr0 = 0x80050033;
