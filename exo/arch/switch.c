@@ -208,7 +208,7 @@ __attribute__((hot)) bool arch_root_load(struct context *x)
 	if (c->root != pfn || !pfn) {
 		c->root_claim = pfn;
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		if (!root_loadable(domain_at(x->domain), pfn)) {
+		if (!root_loadable(x->domain, pfn)) {
 			c->root_claim = c->root;
 			return false;
 		}

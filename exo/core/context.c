@@ -219,7 +219,7 @@ static void record_death(struct domain *d, struct context *x, uint64_t fault_add
 	else
 		__builtin_memcpy(&info->regs, context_regs(x), sizeof info->regs);
 	uint32_t root = x->in_user ? x->root_u : x->root_k;
-	info->root = root_loadable(d, root) ? root : 0;
+	info->root = root_loadable(d->id, root) ? root : 0;
 	walk_record(info, fault_addr);
 }
 

@@ -6,8 +6,7 @@ static bool is_elsewhere(const struct context *x) { return x->running && !is_her
 
 static uint64_t set_roots(struct context *x, uint64_t k)
 {
-	struct domain *d = domain_at(x->domain);
-	if (!root_loadable(d, k))
+	if (!root_loadable(x->domain, k))
 		return FAIL(TYPE, 3);
 	if (is_elsewhere(x))
 		return FAIL(STATE, 1);
@@ -65,7 +64,7 @@ static uint64_t start(struct context *x, uint64_t rip, uint64_t rsp, uint64_t rd
 		return FAIL(STATE, 1);
 	if (!user_canonical(rip))
 		return FAIL(ARG, 3);
-	if (!root_loadable(domain_at(x->domain), x->root_k))
+	if (!root_loadable(x->domain, x->root_k))
 		return FAIL(STATE, 1);
 	arch_context_reset(x);
 	struct exo_regs *r = context_regs(x);

@@ -137,8 +137,8 @@ void frame_flush_for(uint32_t stamp);	/* one IPI round to the CPUs that need it,
 
 /* ---- page tables (table.c, retype.c) ------------------------------------ */
 
-/* Is pfn a PT4 of d that may be loaded?  Lock-free: see root_claim in context.h. */
-bool root_loadable(const struct domain *d, uint64_t pfn);
+/* Is pfn a PT4 of that domain that may be loaded?  Lock-free: see root_claim in context.h. */
+bool root_loadable(uint32_t domain, uint64_t pfn);
 /* The flush that EXO_FLUSH_* flags ask for, on behalf of d. */
 uint64_t flush_check(uint64_t flags, uint64_t va, uint64_t pages, unsigned at_flags, unsigned at_va);
 void flush_do(const struct domain *d, uint64_t flags, uint64_t va, uint64_t pages);

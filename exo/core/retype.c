@@ -88,11 +88,11 @@ uint64_t table_make(struct domain *d, uint64_t pfn, unsigned level)
 
 /* ---- table to data ------------------------------------------------------ */
 
-__attribute__((hot)) bool root_loadable(const struct domain *d, uint64_t pfn)
+__attribute__((hot)) bool root_loadable(uint32_t domain, uint64_t pfn)
 {
 	return pfn && pfn < frame_count &&
 		__atomic_load_n(&frame_at(pfn)->type, __ATOMIC_ACQUIRE) == EXO_F_PT4 &&
-		frame_at(pfn)->owner == d->id;
+		frame_at(pfn)->owner == domain;
 }
 
 /* Takes the type of a root away unless some CPU has it loaded or is about to.  A CPU claims,

@@ -137,7 +137,7 @@ static __attribute__((noinline, hot)) bool resume_root(struct context *x, uint64
 {
 	uint32_t old_k = x->root_k, old_u = x->root_u;
 	if (k) {
-		if (!root_loadable(domain_at(x->domain), k))
+		if (!root_loadable(x->domain, k))
 			return false;
 		x->root_k = k;
 		x->root_u = frame_table[k].writable;

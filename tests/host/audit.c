@@ -358,7 +358,7 @@ static void check_cpus(void)
 
 		AUDIT(!c->current || (frame_table[c->current->id].type == EXO_F_OBJECT && c->current->running),
 			"CPU %u runs a context that is none", i);
-		AUDIT(!c->root || root_loadable(domain_at(frame_table[c->root].owner), c->root),
+		AUDIT(!c->root || root_loadable(frame_table[c->root].owner, c->root),
 			"CPU %u has frame %x loaded, which is no root", i, c->root);
 		AUDIT(!c->current || !c->root || frame_table[c->root].owner == c->current->domain,
 			"CPU %u runs in another domain's root", i);

@@ -537,7 +537,7 @@ bool arch_root_load(struct context *x)
 	uint32_t pfn = x->in_user ? x->root_u : x->root_k;
 
 	c->root_claim = pfn;
-	if (!root_loadable(domain_at(x->domain), pfn)) {
+	if (!root_loadable(x->domain, pfn)) {
 		c->root_claim = c->root;
 		return false;
 	}

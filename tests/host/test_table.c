@@ -203,7 +203,7 @@ TEST(loaded_roots_stay)
 	CHECK(model_run(1, a.d), "runs");
 	*(uint64_t *)model_window[0] = (uint64_t)a.root << 8;
 	IS(CALL3(FRAME_RETYPE, a.cap, WINDOW, 1), BUSY, 2);
-	CHECK(root_loadable(a.d, a.root) && !root_loadable(model_init(), a.root), "still a root");
+	CHECK(root_loadable(a.d->id, a.root) && !root_loadable(model_init()->id, a.root), "still a root");
 	CHECK(model_run(1, model_init()), "runs");
 	cpu_at(2)->root_claim = a.root;	/* about to load it */
 	IS(CALL3(FRAME_RETYPE, a.cap, WINDOW, 1), BUSY, 2);
@@ -213,7 +213,7 @@ TEST(loaded_roots_stay)
 	ctx = a.d->context_head;
 	CHECK(!model_run(context_at(ctx)->home, a.d), "does not run");
 	CHECK(a.d->state == EXO_DS_KILLED, "killed");
-	CHECK(!root_loadable(a.d, 0) && !root_loadable(a.d, MODEL_FRAMES), "no frames");
+	CHECK(!root_loadable(a.d->id, 0) && !root_loadable(a.d->id, MODEL_FRAMES), "no frames");
 }
 
 TEST(pairs)
