@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "tests/host/posix/shim.h"
+#include "libos/posix/inner.h"
 #include "libos/posix/proc.h"
 
 /* ---- heap ---- */
@@ -573,3 +574,11 @@ bool test_run(struct test *t)
 
 /* There is no network: /proc/net is empty. */
 const struct proc_node proc_net[] = { { NULL } };
+
+/* Nor is this a session within another one. */
+bool inner;
+long inner_open(struct files *files)
+{
+	(void)files;
+	return -ENXIO;
+}
