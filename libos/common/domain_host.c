@@ -195,7 +195,7 @@ static int start_checked(struct domain_host *d, struct domain_start *q, const ch
 	if (q->disk && !extent_get(q, &(struct spawn_cap){ 0 }))
 		return refuse(q, EINVAL, "the session has no such disk, or not so many blocks", 0);
 	uint64_t status = q->port ? flow_ports(&d->port, start_cap_at(start_page, CAP_NET, 0), TCP, q->port,
-		1, NULL) : EXO_OK;
+		1, gifts ? gifts->ip : NULL) : EXO_OK;
 	if (status)
 		return refuse(q, EINVAL, "the session has no network card to give a port of", status);
 	if (!build(d, &s, q, gifts))

@@ -28,6 +28,7 @@ struct domain_gifts {
 	unsigned cap_count;		/* at most DOMAIN_GIFTS */
 	const struct exo_start_module *modules;
 	unsigned module_count;
+	const uint8_t *ip;		/* that the request's port is one of; NULL: any */
 };
 #define DOMAIN_GIFTS	8u
 

@@ -50,10 +50,10 @@ uint64_t flow_ports(struct flow_part *p, uint64_t from, uint8_t protocol, uint16
 	uint64_t status = exo_flow_info(from, &info).status;
 	const uint8_t any[4] = { 0 };
 	const struct exo_atom in[] = { TYPE(EXO_ETHERTYPE_IPV4), { EXO_L3, 1, PROTOCOL, 0, 0xff, protocol },
-		PORTS(PORT_TO, first, count), MAC(EXO_L2, TO, info.mac) };
+		PORTS(PORT_TO, first, count), MAC(EXO_L2, TO, info.mac), IP(IP_TO, ip ? ip : any) };
 	const struct exo_atom out[] = { TYPE(EXO_ETHERTYPE_IPV4), { EXO_L3, 1, PROTOCOL, 0, 0xff, protocol },
 		PORTS(PORT_FROM, first, count), MAC(EXO_L2, FROM, info.mac), IP(IP_FROM, ip ? ip : any) };
-	return status ? status : both(p, from, in, ARRAY_LEN(in), out, ARRAY_LEN(out) - !ip);
+	return status ? status : both(p, from, in, ARRAY_LEN(in) - !ip, out, ARRAY_LEN(out) - !ip);
 }
 
 uint64_t flow_ip(struct flow_part *p, uint64_t from, const uint8_t ip[4])

@@ -15,9 +15,9 @@ struct flow_part {
 };
 /* Each returns a status; if it is not EXO_OK there is nothing to end. */
 
-/* IPv4 packets for the card's address and ports [first, first + count) of a protocol (6 or 17), and from
- * there; count is a power of two and first a multiple of it.  ip: what the sender may call itself;
- * NULL: anything. */
+/* IPv4 packets for the card's address, ip and ports [first, first + count) of a protocol (6 or 17), and
+ * from there; count is a power of two and first a multiple of it.  ip NULL: any; such a part crosses
+ * those of flow_ip, and both cannot be bound. */
 uint64_t flow_ports(struct flow_part *p, uint64_t from, uint8_t protocol, uint16_t first, uint32_t count,
 	const uint8_t ip[4]);
 /* IPv4 packets for an address, and from it, with the card's hardware address. */

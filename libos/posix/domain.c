@@ -8,6 +8,7 @@
 #include "libos/common/pt.h"
 #include "libos/common/start.h"
 #include "libos/posix/domain.h"
+#include "libos/posix/net.h"
 #include "libos/posix/net_lease.h"
 #include "libos/posix/poll.h"
 #include "libos/posix/program.h"
@@ -185,7 +186,7 @@ static long session_start(struct domain_file *d, struct domain_start *q, const c
 	const void *image = own_image(&size);
 	struct spawn_cap caps[DOMAIN_GIFTS];
 	struct exo_start_module modules[DOMAIN_GIFTS];
-	struct domain_gifts gifts = { caps, modules_lend(caps, modules), modules, 0 };
+	struct domain_gifts gifts = { caps, modules_lend(caps, modules), modules, 0, NULL };
 	gifts.module_count = gifts.cap_count;
 	if (!q->memory)
 		q->memory = SESSION_MEMORY;
@@ -225,13 +226,19 @@ static long image_read(struct domain_file *d, int fd, uint64_t *size)
 
 static long program_start(struct domain_file *d, struct domain_start *q, const char *strings)
 {
-	uint64_t size;
+	uint64_t size = 0;
 	const char *name = q->argc ? strings : "?";
-	long error = image_read(d, q->image, &size);
+	struct stack_link_info link;
+	long error = q->port ? net_start() : 0;
+	if (!error && q->port)
+		error = net_wait();
+	struct domain_gifts gifts = { .ip = q->port && net_link(&link) ? link.ip : NULL };
+	if (!error)
+		error = image_read(d, q->image, &size);
 	for (const char *slash = name; *slash; slash++)
 		if (*slash == '/')
 			name = slash + 1;
-	return error ? error : domain_host_start(&d->host, &config, q, d->image, size, strings, NULL, name,
+	return error ? error : domain_host_start(&d->host, &config, q, d->image, size, strings, &gifts, name,
 		current_process()->pid);
 }
 

@@ -164,10 +164,13 @@ long inet_open(struct socket *s)
 		error = net_start();
 	if (error)
 		return error;
+	if ((kind == STACK_RAW || kind == STACK_PING) && net_ports_only())
+		return -EACCES;
 	s->endpoint = stack_open(kind, s->protocol, changed, s);
 	if (!s->endpoint)
 		return -ENOBUFS;
 	s->ops = &inet_ops;
+	stack_option(s->endpoint, STACK_OWNER, current_process()->euid);
 	for (unsigned i = 0; i < KEPT; i++)
 		s->option[i] = kept[i].first;
 	return 0;
@@ -452,6 +455,7 @@ static long inet_option_set(struct socket *s, int level, int name, int value)
 {
 	if (level == SOL_SOCKET)
 		return name == SO_REUSEADDR ? stack_option(s->endpoint, STACK_REUSE, value) :
+			name == SO_REUSEPORT ? stack_option(s->endpoint, STACK_REUSE_PORT, value) :
 			name == SO_BROADCAST ? stack_option(s->endpoint, STACK_BROADCAST, value) :
 			name == SO_KEEPALIVE ? stack_option(s->endpoint, STACK_KEEPALIVE, value) : 0;
 	if ((level == IPPROTO_TCP && s->type != SOCK_STREAM) ||

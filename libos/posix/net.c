@@ -157,6 +157,8 @@ long net_port(enum stack_kind kind, uint16_t port)
 	return lease_covers(lease, port) ? -EADDRINUSE : 0;
 }
 
+bool net_ports_only(void) { return tenant_is() && have_card && tenant_ports_only(); }
+
 bool net_link(struct stack_link_info *out)
 {
 	return have_card && stack_link_info(2, out) && (out->ip[0] | out->ip[1] | out->ip[2] | out->ip[3]);

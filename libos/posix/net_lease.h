@@ -48,6 +48,7 @@ bool tenant_is(void);
 long tenant_start(struct card *card, uint64_t event);
 /* Has a lease of the port, maybe from now on: 0, -EACCES, -EADDRINUSE, -ENOBUFS. */
 long tenant_port(enum lease_kind kind, uint16_t port);
+bool tenant_ports_only(void);		/* it has no address of its own */
 uint64_t tenant_look(uint64_t now);	/* at what is being waited for; when to do it again */
 
 #endif

@@ -155,6 +155,8 @@ static bool leases_trim(void)
 	return held_count < before;
 }
 
+bool tenant_ports_only(void) { return !own_address; }
+
 long tenant_port(enum lease_kind kind, uint16_t port)
 {
 	if (own_address)
