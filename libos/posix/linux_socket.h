@@ -109,6 +109,7 @@ struct linux_ucred { int32_t pid; uint32_t uid, gid; };
 #define SOL_SOCKET	1
 #define SO_DEBUG	1
 #define SO_REUSEADDR	2
+#define SO_REUSEPORT	15
 #define SO_TYPE		3
 #define SO_ERROR	4
 #define SO_DONTROUTE	5

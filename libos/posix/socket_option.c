@@ -65,6 +65,7 @@ static long number_set(struct socket *s, int name, int value)
 	case SO_SNDLOWAT:
 		return -ENOPROTOOPT;
 	case SO_REUSEADDR:
+	case SO_REUSEPORT:
 	case SO_KEEPALIVE:
 	case SO_BROADCAST:
 	case SO_PASSCRED:
@@ -155,6 +156,7 @@ static long number_get(struct socket *s, int name)
 	case SO_PRIORITY:
 		return 0;
 	case SO_REUSEADDR:
+	case SO_REUSEPORT:
 	case SO_KEEPALIVE:
 	case SO_BROADCAST:
 	case SO_PASSCRED:

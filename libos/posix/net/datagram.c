@@ -33,8 +33,9 @@ static void udp_came(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_ad
 	u16_t port)
 {
 	struct stack_address from = address_of(ip, port);
+	struct endpoint *e = arg;
 	(void)pcb;
-	datagram_queue(arg, p, &from);
+	datagram_queue(e->connected ? e : group_pick(e, ip, port), p, &from);
 }
 
 /* Is it an answer to what was sent from the port? */
@@ -132,7 +133,13 @@ int datagram_bind(struct endpoint *e, const struct stack_address *at)
 		return ping_bind(e, at);
 	if (e->udp->local_port)
 		return -EINVAL;
-	return at->port ? error_of(bind_to(e, &ip, at->port)) : endpoint_bind_any(e, &ip, bind_to);
+	if (at->port && address_taken(e, &ip, at->port))
+		return -EADDRINUSE;
+	int status = at->port ? error_of(bind_to(e, &ip, at->port)) :
+		endpoint_bind_any(e, &ip, bind_to);
+	if (!status)
+		group_join(e);
+	return status;
 }
 
 static void datagram_disconnect(struct endpoint *e)
@@ -262,6 +269,7 @@ void datagram_close(struct endpoint *e)
 {
 	while (e->first)
 		datagram_drop(e);
+	group_leave(e);
 	if (e->kind == STACK_UDP)
 		udp_remove(e->udp);
 	else

@@ -10,6 +10,7 @@ struct endpoint *endpoint_new(enum stack_kind kind)
 		return NULL;
 	e->kind = kind;
 	e->last = &e->first;
+	e->group = e;
 	e->next = endpoints;
 	e->link = &endpoints;
 	if (e->next)
@@ -71,7 +72,8 @@ int endpoint_bind_any(struct endpoint *e, const ip_addr_t *ip,
 	if (!count)
 		return error_of(bind(e, ip, 0));
 	for (unsigned i = 0; i < count; i++) {
-		err_t error = bind(e, ip, first + (at + i) % count);
+		uint16_t port = first + (at + i) % count;
+		err_t error = port_taken(e, port) ? ERR_USE : bind(e, ip, port);
 		if (error != ERR_USE)
 			return error_of(error);
 	}
@@ -156,11 +158,17 @@ int stack_option(struct endpoint *e, enum stack_option option, unsigned value)
 		if (e->pcb && !e->listening)
 			*(option == STACK_TTL ? &e->pcb->ttl : &e->pcb->tos) = value;
 		return 0;
+	case STACK_OWNER:
+		e->owner = value;
+		return 0;
 	case STACK_REUSE:
+	case STACK_REUSE_PORT:
+		*(option == STACK_REUSE ? &e->reuse : &e->reuse_port) = value;
+		reuse_set(e);
+		return 0;
 	case STACK_BROADCAST:
 	case STACK_KEEPALIVE:;
-		uint8_t bit = option == STACK_REUSE ? SOF_REUSEADDR :
-			option == STACK_BROADCAST ? SOF_BROADCAST : SOF_KEEPALIVE;
+		uint8_t bit = option == STACK_BROADCAST ? SOF_BROADCAST : SOF_KEEPALIVE;
 		if (e->pcb && !e->listening)
 			e->pcb->so_options = value ? e->pcb->so_options | bit : e->pcb->so_options & ~bit;
 		return 0;

@@ -1,7 +1,7 @@
 /* Endpoints by lwIP: what the parts of stack.h's implementation share.
  *
  * lwip.c has links, time and memory; endpoint.c what all endpoints do, and which part does it;
- * tcp.c connections; datagram.c UDP, raw packets and ping.
+ * tcp.c connections; datagram.c UDP, raw packets and ping; reuse.c addresses of several.
  */
 #ifndef POSIX_NET_ENDPOINT_H
 #define POSIX_NET_ENDPOINT_H
@@ -29,6 +29,9 @@ struct endpoint {
 	bool listening, connected, connecting;
 	bool ended, shut;		/* by the peer; by us */
 	bool six_only, corked;
+	bool reuse, reuse_port;		/* options, as set */
+	uint32_t owner;
+	struct endpoint *group;		/* a ring of those that share a port; itself: alone */
 	int error;
 	void (*changed)(void *arg);
 	void *arg;
@@ -77,6 +80,17 @@ int endpoint_bind_any(struct endpoint *e, const ip_addr_t *ip,
 	err_t (*bind)(struct endpoint *e, const ip_addr_t *ip, uint16_t port));
 /* The address to bind to: one of both kinds unless the endpoint is IPv6's alone. */
 ip_addr_t ip_to_bind(const struct endpoint *e, const struct stack_address *at);
+
+/* reuse.c: of TCP and UDP */
+/* Has another one that address, that e may not share? */
+bool address_taken(const struct endpoint *e, const ip_addr_t *ip, uint16_t port);
+bool port_taken(const struct endpoint *e, uint16_t port);	/* by another, shared or not */
+void reuse_set(struct endpoint *e);	/* after a change of its options */
+/* With those of its address, UDP's that are bound or TCP's that listen; one of them, NULL: alone. */
+struct endpoint *group_join(struct endpoint *e);
+struct endpoint *group_leave(struct endpoint *e);	/* one that stays, or NULL */
+/* Whose that is what comes from there, of e's group. */
+struct endpoint *group_pick(struct endpoint *e, const ip_addr_t *ip, uint16_t port);
 
 /* tcp.c */
 bool connection_open(struct endpoint *e);

@@ -126,6 +126,8 @@ struct stack_address stack_local(const struct endpoint *e), stack_peer(const str
 
 enum stack_option {
 	STACK_REUSE,		/* the address may be bound although old connections have it */
+	STACK_REUSE_PORT,	/* TCP, UDP: several of one owner share it, and what comes there */
+	STACK_OWNER,
 	STACK_SIX_ONLY,		/* any address means IPv6's */
 	STACK_BROADCAST,	/* may be sent to */
 	STACK_NODELAY,		/* TCP: small segments leave at once */

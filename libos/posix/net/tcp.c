@@ -58,18 +58,6 @@ bool connection_open(struct endpoint *e)
 	return pcb;
 }
 
-/* A port that somebody listens on is not shared, whatever SO_REUSEADDR says. */
-static bool listened_to(const ip_addr_t *ip, uint16_t port)
-{
-	for (const struct tcp_pcb_listen *l = tcp_listen_pcbs.listen_pcbs; l; l = l->next)
-		if (l->local_port == port && (ip_addr_isany(&l->local_ip) || ip_addr_isany(ip) ||
-				ip_addr_cmp(&l->local_ip, ip)) &&
-		    (IP_GET_TYPE(&l->local_ip) == IP_GET_TYPE(ip) ||
-		     IP_IS_ANY_TYPE_VAL(l->local_ip) || IP_IS_ANY_TYPE_VAL(*ip)))
-			return true;
-	return false;
-}
-
 static err_t bind_to(struct endpoint *e, const ip_addr_t *ip, uint16_t port)
 {
 	return tcp_bind(e->tcp, ip, port);
@@ -80,7 +68,7 @@ int connection_bind(struct endpoint *e, const struct stack_address *at)
 	ip_addr_t ip = ip_to_bind(e, at);
 	if (!e->tcp || e->listening || e->connected || e->connecting || e->tcp->local_port)
 		return -EINVAL;
-	if (at->port && listened_to(&ip, at->port))
+	if (at->port && address_taken(e, &ip, at->port))
 		return -EADDRINUSE;
 	return at->port ? error_of(bind_to(e, &ip, at->port)) : endpoint_bind_any(e, &ip, bind_to);
 }
@@ -88,15 +76,19 @@ int connection_bind(struct endpoint *e, const struct stack_address *at)
 /* A connection came; a full listener's comes again later. */
 static err_t tcp_arrived(void *arg, struct tcp_pcb *pcb, err_t error)
 {
-	struct endpoint *l = arg, *e, **last;
+	struct endpoint *l, *e, **last;
 	if (error != ERR_OK || !pcb)
 		return ERR_VAL;
+	l = group_pick(arg, &pcb->remote_ip, pcb->remote_port);
 	e = l->waiting < l->backlog ? endpoint_new(STACK_TCP) : NULL;
 	if (!e)
 		return ERR_MEM;		/* lwIP resets it */
 	tcp_attach(e, pcb);
 	e->connected = true;
 	e->listener = l;
+	e->reuse = l->reuse;
+	e->reuse_port = l->reuse_port;
+	e->owner = l->owner;
 	stack_watch(e, l->changed, l->arg);
 	for (last = &l->accepted; *last; last = &(*last)->accepted_next)
 		;
@@ -104,6 +96,20 @@ static err_t tcp_arrived(void *arg, struct tcp_pcb *pcb, err_t error)
 	l->waiting++;
 	tell(l);
 	return ERR_OK;
+}
+
+/* Those of a group have one control block. */
+static bool listen_with_others(struct endpoint *e)
+{
+	struct endpoint *o = group_join(e);
+	if (!o)
+		return false;
+	tcp_arg(e->tcp, NULL);
+	tcp_err(e->tcp, NULL);
+	tcp_close(e->tcp);
+	e->tcp = o->tcp;
+	e->listening = true;
+	return true;
 }
 
 int stack_listen(struct endpoint *e, unsigned backlog)
@@ -118,8 +124,10 @@ int stack_listen(struct endpoint *e, unsigned backlog)
 		tcp_backlog_set(e->tcp, e->backlog);
 		return 0;
 	}
-	if (e->tcp->local_port && listened_to(&e->tcp->local_ip, e->tcp->local_port))
+	if (e->tcp->local_port && address_taken(e, &e->tcp->local_ip, e->tcp->local_port))
 		return -EADDRINUSE;
+	if (e->tcp->local_port && listen_with_others(e))
+		return 0;
 	if (!e->tcp->local_port) {
 		int status = endpoint_bind_any(e, &e->tcp->local_ip, bind_to);
 		if (status)
@@ -293,7 +301,11 @@ static void tcp_detach(struct endpoint *e, bool abort)
 		return;
 	tcp_arg(pcb, NULL);
 	if (e->listening) {
-		tcp_close(pcb);
+		struct endpoint *other = group_leave(e);
+		if (other)
+			tcp_arg(pcb, other);
+		else
+			tcp_close(pcb);
 		return;
 	}
 	tcp_recv(pcb, NULL);

@@ -284,6 +284,120 @@ static void bound(void)
 	SHOW(accept(0, NULL, NULL));
 }
 
+/* ---- one port for several ------------------------------------------------------------------ */
+
+static int at_one_port(int type, bool reuse_port)
+{
+	struct sockaddr_in a = at("127.0.0.1", 7779);
+	int s = socket(AF_INET, type, 0), on = 1;
+
+	if (reuse_port)
+		SHOW(setsockopt(s, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on));
+	else
+		setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	SHOW(bind(s, ADDRESS(a)));
+	return s;
+}
+
+static void of_another_user(void)
+{
+	if (!seteuid(12345))
+		close(at_one_port(SOCK_STREAM, true));
+}
+
+/* So many connections; how many of them came to each listener. */
+static void connections(int number, const int listeners[2], int came[2])
+{
+	struct sockaddr_in a = at("127.0.0.1", 7779);
+	struct pollfd p[2] = { { listeners[0], POLLIN, 0 }, { listeners[1], POLLIN, 0 } };
+
+	came[0] = came[1] = 0;
+	for (int i = 0; i < number; i++) {
+		int c = socket(AF_INET, SOCK_STREAM, 0);
+
+		TRUE(!connect(c, ADDRESS(a)) && poll(p, 2, 10000) == 1);
+		int which = p[1].revents != 0;
+		close(accept(listeners[which], NULL, NULL));
+		came[which]++;
+		close(c);
+	}
+}
+
+static void listeners_at_one_port(void)
+{
+	int l[2], came[2], on = 0, value;
+	socklen_t n = sizeof value;
+
+	l[0] = at_one_port(SOCK_STREAM, true);
+	close(at_one_port(SOCK_STREAM, false));
+	in_child("another user", of_another_user);
+	l[1] = at_one_port(SOCK_STREAM, true);
+	SHOW(getsockopt(l[1], SOL_SOCKET, SO_REUSEPORT, &value, &n));
+	printf("reuse port %d\n", value);
+	SHOW(listen(l[0], 8));
+	close(at_one_port(SOCK_STREAM, false));
+	SHOW(listen(l[1], 8));
+	connections(64, l, came);
+	TRUE(came[0] > 0 && came[1] > 0);
+	printf("%d connections\n", came[0] + came[1]);
+	close(l[0]);
+	l[0] = -1;
+	connections(16, l, came);
+	printf("%d and %d\n", came[0], came[1]);
+	l[0] = at_one_port(SOCK_STREAM, true);
+	SHOW(setsockopt(l[0], SOL_SOCKET, SO_REUSEPORT, &on, sizeof on));
+	SHOW(listen(l[0], 8));
+	close(l[0]);
+	close(l[1]);
+}
+
+/* Each sends its number; where it arrives. */
+static void send_number(int number, int from, const int to[2], int where[])
+{
+	struct sockaddr_in a = at("127.0.0.1", 7779);
+	struct pollfd p[2] = { { to[0], POLLIN, 0 }, { to[1], POLLIN, 0 } };
+	char got = -1, sent = number;
+
+	TRUE(sendto(from, &sent, 1, 0, ADDRESS(a)) == 1 && poll(p, 2, 10000) == 1);
+	where[number] = p[1].revents != 0;
+	TRUE(recv(to[where[number]], &got, 1, 0) == 1 && got == sent);
+}
+
+static void datagrams_at_one_port(void)
+{
+	enum { SENDERS = 48 };
+	int u[2], from[SENDERS], first[SENDERS], second[SENDERS], came[2] = { 0 };
+	struct sockaddr_in a;
+	socklen_t n = sizeof a;
+
+	u[0] = at_one_port(SOCK_DGRAM, true);
+	close(at_one_port(SOCK_DGRAM, false));
+	u[1] = at_one_port(SOCK_DGRAM, true);
+	for (int i = 0; i < SENDERS; i++) {
+		from[i] = socket(AF_INET, SOCK_DGRAM, 0);
+		send_number(i, from[i], u, first);
+		came[first[i]]++;
+	}
+	TRUE(came[0] > 0 && came[1] > 0);
+	for (int i = 0; i < SENDERS; i++) {
+		send_number(i, from[i], u, second);
+		TRUE(first[i] == second[i]);
+	}
+	a = at("127.0.0.1", 0);
+	SHOW(getsockname(from[0], (struct sockaddr *)&a, &n));
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	SHOW(connect(u[0], ADDRESS(a)));
+	came[0] = came[1] = 0;
+	for (int i = 0; i < SENDERS; i++) {
+		send_number(i, from[i], u, first);
+		came[first[i]]++;
+		close(from[i]);
+	}
+	printf("one is connected: %d and %d\n", came[0], came[1]);
+	close(u[0]);
+	close(u[1]);
+}
+
 static void datagrams(void)
 {
 	int a = socket(AF_INET, SOCK_DGRAM, 0), b = socket(AF_INET, SOCK_DGRAM, 0), n;
@@ -428,6 +542,8 @@ int main(void)
 	much();
 	not_waiting();
 	bound();
+	listeners_at_one_port();
+	datagrams_at_one_port();
 	datagrams();
 	six();
 	shared();
