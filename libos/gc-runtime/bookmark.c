@@ -27,6 +27,16 @@ static bool unbookmark(gc_ref *slot)
 	return false;
 }
 
+static bool again;			/* pages left in the midst of marking */
+
+/* A page that leaves in the midst of marking counts as one that was out before. */
+static void as_if_out(uint32_t p)
+{
+	if (page_of(p)->space == SPACE_MATURE)
+		region_cover_page(p);
+	again = true;
+}
+
 static enum page_fate leaving(uint32_t p)
 {
 	enum page_fate fate = gen_leaving(p);
@@ -34,7 +44,7 @@ static enum page_fate leaving(uint32_t p)
 	if (fate != PAGE_WRITE || !refers)
 		return fate;
 	if (region.marking)
-		return PAGE_KEEP;	/* its objects are on the stack */
+		as_if_out(p);
 	region_slots(p, true, bookmark);
 	return PAGE_WRITE;
 }
@@ -80,7 +90,15 @@ static void roots(void)
 			region_mark_object(mmu_address(p));
 }
 
-static bool more(void) { return false; }
+static bool more(void)
+{
+	bool was = again;
+	again = false;
+	if (was)
+		roots();
+	return was;
+}
+
 static void nothing(uint32_t p) { (void)p; }
 
 static const struct region_hooks hooks = { roots, reach, more, nothing, nothing, exact };

@@ -40,7 +40,7 @@ struct gc_frame {
 	void *const *root;	/* n addresses of variables */
 };
 struct gc_mutator {
-	uint8_t *bump, *end;		/* zeroed memory for small objects */
+	uint8_t *bump, *end;		/* zeroed memory for small objects; end is NULL where none is left */
 	struct gc_frame *frames;
 	uint8_t *cards;			/* biased: the card of address a is cards[a >> GC_CARD]; NULL: none */
 	volatile bool poll;		/* gc_safepoint has something to do */
@@ -66,7 +66,7 @@ static inline void *gc_new(uint32_t refs, uint64_t bytes)
 {
 	uint64_t size = (bytes + GC_GRANULE - 1) & -(uint64_t)GC_GRANULE;
 	uint8_t *p = gc_mutator.bump;
-	if (size > GC_SMALL || size > (uint64_t)(gc_mutator.end - p))
+	if (size > GC_SMALL || (int64_t)size > (int64_t)((uintptr_t)gc_mutator.end - (uintptr_t)p))
 		return gc_new_slow(refs, bytes);
 	gc_mutator.bump = p + size;
 	((struct gc_object *)p)->header = (size / GC_GRANULE) << 32 | (uint64_t)refs << 1;

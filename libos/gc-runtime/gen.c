@@ -61,9 +61,9 @@ static void evacuate(gc_ref *slot)
 	to = room_for(o, n);
 	memcpy(to, o, n * GC_GRANULE);
 	o->header = (uintptr_t)to | 1;
-	*slot = to;
 	if (gc_refs(to))
-		region_push((uintptr_t)to);
+		region_push((uintptr_t)to);	/* the slot's page stays: it still refers to o */
+	*slot = to;
 }
 
 static bool refers;			/* one of the slots since it was cleared */
@@ -76,9 +76,15 @@ static bool evacuate_slot(gc_ref *slot)
 
 static bool remembered(uint32_t p)
 {
-	if (!page_in_use(p) || page_of(p)->state != PAGE_IN || page_of(p)->flags & PAGE_LEAF)
+	if (!page_in_use(p) || page_of(p)->flags & PAGE_LEAF)
 		return false;
-	return page_of(p)->flags & PAGE_REFERS || (paging.card ? *CARD_WORD(p) != 0 : paging_written(p));
+	return page_of(p)->flags & PAGE_REFERS || (page_of(p)->state == PAGE_IN &&
+		(paging.card ? *CARD_WORD(p) != 0 : paging_written(p)));
+}
+
+static void note_refers(uint32_t p, bool refers)
+{
+	page_of(p)->flags = (page_of(p)->flags & ~PAGE_REFERS) | (refers ? PAGE_REFERS : 0);
 }
 
 static void scan_remembered(uint32_t first, uint32_t end)
@@ -87,11 +93,18 @@ static void scan_remembered(uint32_t first, uint32_t end)
 		if (remembered(p)) {
 			refers = false;
 			region_slots(p, false, evacuate_slot);
-			page_of(p)->flags = (page_of(p)->flags & ~PAGE_REFERS) |
-				(refers ? PAGE_REFERS : 0);
+			note_refers(p, refers);
 			if (paging.card)
 				*CARD_WORD(p) = 0;
 		}
+}
+
+/* A mature page that left refers to no young object, unless it was forced to: its copies were scanned with
+ * it, as those of a remembered page, or had nothing to be scanned for. */
+static bool has_left(const struct gc_object *o)
+{
+	const struct page *r = page_of(mmu_page(o));
+	return r->space == SPACE_MATURE && r->state == PAGE_OUT && !(r->flags & PAGE_REFERS);
 }
 
 static void scan_copied(void)
@@ -99,6 +112,8 @@ static void scan_copied(void)
 	uint64_t word;
 	while (region_pop(&word)) {
 		struct gc_object *o = (struct gc_object *)word;
+		if (has_left(o))
+			continue;
 		refers = false;
 		for (uint32_t i = 0, n = gc_refs(o); i < n; i++)
 			evacuate_slot(&gc_slots(o)[i]);
@@ -194,7 +209,7 @@ static void collect_full(void)
 void gen_collect(enum gc_scope scope)
 {
 	bool full = scope == GC_FULL || full_is_due();
-	collect_young(full);
+	collect_young(full || paging_crowded());
 	if (full)
 		collect_full();
 	if (!paging.card) {
@@ -248,7 +263,11 @@ enum page_fate gen_leaving(uint32_t p)
 		return PAGE_KEEP;
 	bool maybe = paging.collecting || paging.card || paging_written(p) ||
 		page_of(p)->flags & PAGE_REFERS;
-	return maybe && region_slots(p, true, refers_young) ? PAGE_KEEP : PAGE_WRITE;
+	bool young = maybe && region_slots(p, true, refers_young);
+	if (young && !paging.forced)
+		return PAGE_KEEP;
+	note_refers(p, young);
+	return PAGE_WRITE;
 }
 
 /* ---- the beginning ------------------------------------------------------------ */

@@ -152,6 +152,8 @@ void gc_collect(enum gc_scope scope)
 void gc_safepoint_slow(void)
 {
 	gc_mutator.poll = false;
+	if (paging_crowded())
+		gc_collect(GC_YOUNG);
 	while (wanted) {
 		uint64_t part = wanted < 64 ? wanted : 64, left;
 		paging_room(part);

@@ -131,6 +131,16 @@ static void plan_write(uint32_t p, struct gc_io *io, unsigned *writes)
 	io[(*writes)++] = (struct gc_io){ r->slot, mmu_frame(p) };
 }
 
+/* In the midst of the program: before nothing can leave, the next gc_new or gc_safepoint collects. */
+static void refused(void)
+{
+	paging.refused += !paging.collecting;
+	if (!paging_crowded())
+		return;
+	gc_mutator.poll = true;
+	gc_mutator.end = NULL;		/* an allocation under way is not disturbed: see gc_new */
+}
+
 /* What happens to a victim; false: it stays. */
 static bool plan(uint32_t p, struct gc_io *io, unsigned *writes)
 {
@@ -138,6 +148,7 @@ static bool plan(uint32_t p, struct gc_io *io, unsigned *writes)
 	enum page_fate fate = !free && collector->leaving ? collector->leaving(p) : PAGE_WRITE;
 	if (fate == PAGE_KEEP) {
 		gc_stats.kept++;
+		refused();
 		if (pager->kept)
 			pager->kept(p);
 		return false;
@@ -192,11 +203,12 @@ void paging_room(uint64_t n)
 	evicting = pressed = true;
 	while (mmu_frames_free() < need) {
 		in_vain = evict() ? 0 : in_vain + 1;
-		if (in_vain > 2 + 2 * paging.resident / BATCH)
+		if (in_vain > 4 + 4 * paging.resident / BATCH)
 			port_fail("gc: out of memory: the collector keeps all of %u pages\n",
 				paging.resident);
+		paging.forced = in_vain > 2 + 2 * paging.resident / BATCH;
 	}
-	evicting = false;
+	evicting = paging.forced = false;
 }
 
 /* ---- coming ----------------------------------------------------------------------------------- */
@@ -450,6 +462,7 @@ void paging_begin(void)
 void paging_end(void)
 {
 	paging.collecting = false;
+	paging.refused = 0;
 	observe();
 	if (!pager->discards)
 		return;

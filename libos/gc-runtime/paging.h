@@ -55,6 +55,8 @@ struct paging {
 	uint64_t *mark;			/* the collector's, if it asked for it */
 	uint8_t *card;			/* a byte per 512 bytes, if it asked for it */
 	bool collecting;
+	uint32_t refused;		/* victims that the collector kept since its last run */
+	bool forced;			/* it has kept all there are: leaving must let go what it can */
 	bool verify;
 	bool *ready;			/* by segment: its tables exist */
 	bool record;			/* births and deaths are traced */
@@ -93,6 +95,11 @@ void paging_watch(uint32_t page, uint32_t n);
 void paging_begin(void);
 void paging_end(void);
 static inline bool paging_written(uint32_t page) { return mmu.pte[page] & MMU_D; }
+/* An eighth was kept for its references to young objects: when these become old, pages can leave again. */
+static inline bool paging_crowded(void)
+{
+	return paging.refused && paging.refused >= paging.resident / 8;
+}
 /* A resident page's content is not what the store has. */
 static inline bool paging_differs(uint32_t page)
 {

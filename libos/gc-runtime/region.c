@@ -216,25 +216,32 @@ void region_each(uint32_t page, const uint64_t *map, void (*visit)(struct gc_obj
 			visit((struct gc_object *)(bytes + (w * 64 + __builtin_ctzl(bits)) * GC_GRANULE));
 }
 
-void region_restore(uint32_t page)
+void region_cover_page(uint32_t page)
 {
 	const uint8_t *bytes = mmu_window(mmu_frame(page));
-	uint64_t *start = page_bits(paging.start, page);
-	const uint64_t *live = page_bits(paging.live, page);
-	for (unsigned w = 0; w < WORDS; w++)
-		start[w] &= live[w];
+	const uint64_t *start = page_bits(paging.start, page);
 	for (unsigned g = 0; g < GRANULES; g++)
 		if (bit_get(start, g))
 			region_cover((struct gc_object *)mmu_address(page) + 2 * g,
 				gc_granules((const struct gc_object *)bytes + 2 * g));
 }
 
+void region_restore(uint32_t page)
+{
+	for (unsigned w = 0; w < WORDS; w++)
+		page_bits(paging.start, page)[w] &= page_bits(paging.live, page)[w];
+	region_cover_page(page);
+}
+
 /* ---- marking ---------------------------------------------------------------- */
+
+/* Pages may leave for it. */
+static void stack_room(uint32_t words) { table_grow(&stack_table, (stack_n + words) * 8); }
 
 void region_push(uint64_t word)
 {
 	uint64_t *stack = mmu_address(stack_table.page);
-	table_grow(&stack_table, (stack_n + 1) * 8);
+	stack_room(1);
 	stack[stack_n++] = word;
 }
 
@@ -282,6 +289,7 @@ static bool mark_slot(gc_ref *slot)
 static void scan_large(uint32_t page)
 {
 	uint32_t next = page + 1;
+	stack_room(1 + MMU_PAGE / 8);
 	if (next < region.large_end && page_in_use(next) && page_of(next)->space == SPACE_REST &&
 	    !(page_of(next)->flags & PAGE_LEAF))
 		region_push((uint64_t)next << 1 | 1);
@@ -296,7 +304,11 @@ static void scan(uint64_t word)
 	struct gc_object *o = (struct gc_object *)word;
 	if (word & 1) {
 		scan_large(word >> 1);
-	} else if (region.hooks && page_of(mmu_page(o))->state == PAGE_OUT) {
+		return;
+	}
+	if (page_of(mmu_page(o))->state == PAGE_IN)
+		stack_room(gc_refs(o));
+	if (region.hooks && page_of(mmu_page(o))->state == PAGE_OUT) {
 		region.hooks->reach(o, mmu_page(o));	/* it left since it was marked */
 	} else {
 		for (uint32_t i = 0, n = gc_refs(o); i < n; i++)

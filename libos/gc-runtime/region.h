@@ -62,6 +62,8 @@ void region_collect(void);
 bool region_slots(uint32_t page, bool window, bool (*visit)(gc_ref *slot));
 /* Covers an object's extent in the live bitmap. */
 void region_cover(const struct gc_object *o, uint64_t granules);
+/* The same of all objects that start on a resident page. */
+void region_cover_page(uint32_t page);
 /* A page with exact liveness is back: objects that were found dead start no more, the others' extents
  * are covered. */
 void region_restore(uint32_t page);

@@ -36,6 +36,7 @@ static uint64_t walk(uint64_t n, uint64_t steps, uint64_t *seed)
 {
 	struct node *at = GC_GET(all, node[0]);
 	uint64_t sum = 0;
+	GC_ROOTS(f, &at);
 	for (uint64_t i = 0; i < steps; i++) {
 		uint64_t r = lab_random(seed);
 		gc_touch(at, true);
@@ -48,8 +49,9 @@ static uint64_t walk(uint64_t n, uint64_t steps, uint64_t *seed)
 				struct node *new = node_new(n + i);
 				GC_SET(all, node[which], new);
 				connect(which, n, seed);
-				at = GC_GET(all, node[(r >> 24) % n]);	/* the old reference may be stale */
+				at = GC_GET(all, node[(r >> 24) % n]);
 			}
+			gc_safepoint();
 		}
 		at = GC_GET(at, to[r >> 4 & (DEGREE - 1)]);
 		lab_progress(i, steps);
@@ -67,7 +69,7 @@ static uint64_t run(unsigned small)
 		GC_SET(all, node[i], new);
 	}
 	for (uint64_t i = 0; i < n; i++)
-		connect(i, n, &seed);
+		connect(i, n, &seed), gc_safepoint();
 	return walk(n, STEPS >> small, &seed);
 }
 
