@@ -157,13 +157,15 @@ CALL4(socketpair, family, type, protocol, fds)
 
 /* ---- with a socket's descriptor ------------------------------------------------------------- */
 
-static long socket_get(int fd, struct file **f, struct socket **s)
+long socket_get(int fd, struct file **f, struct socket **s)
 {
 	*f = fd_get(fd);
 	if (!*f)
 		return -EBADF;
-	*s = socket_of(*f);
-	if (*s)
+	struct socket *found = socket_of(*f);
+	if (s)
+		*s = found;
+	if (found)
 		return 0;
 	file_put(*f);
 	return -ENOTSOCK;

@@ -88,6 +88,8 @@ long unix_open(struct socket *s);
 long unix_pair(struct socket *a, struct socket *b);
 
 struct socket *socket_of(struct file *f);	/* NULL: it is none */
+/* That of a descriptor (s NULL: its file will do): 0, and the file is to be put; -EBADF, -ENOTSOCK. */
+long socket_get(int fd, struct file **f, struct socket **s);
 static inline bool socket_flag(const struct socket *s, unsigned option)
 {
 	return s->flags >> option & 1;
@@ -99,8 +101,17 @@ static inline uint64_t socket_deadline(uint64_t ns) { return ns ? time_now() + n
 long socket_file_read(struct file *f, struct iter *to, uint64_t *pos);
 long socket_file_write(struct file *f, struct iter *from, uint64_t *pos);
 long address_from_user(struct address *a, uint64_t user, uint64_t length);
-/* *user_length says how much there is room for, and then how long it is. */
-long address_to_user(const struct address *a, uint64_t user, uint64_t user_length);
+/* *user_length says how much there is room for, and then how long it is (whole), or how much of it
+ * was given. */
+long sized_to_user(const void *value, uint32_t size, uint64_t user, uint64_t user_length, bool whole);
+static inline long address_to_user(const struct address *a, uint64_t user, uint64_t user_length)
+{
+	return sized_to_user(a->byte, a->length, user, user_length, true);
+}
+
+/* socket_control.c: what goes with a message, from and to a call's struct msghdr */
+long control_from_user(struct message *m, const struct linux_msghdr *h, int family);
+void control_to_user(struct linux_msghdr *h, struct message *m, const struct socket *s);
 void rights_free(struct rights *r);
 
 #endif

@@ -1,14 +1,13 @@
-/* Bytes and messages through sockets: read, write, send*, recv*, and what goes with them: addresses,
- * descriptors, flags.
+/* Bytes and messages through sockets: read, write, send*, recv*, with their addresses and flags.
  *
- * A family's operation tries; here is who sleeps and tries again.
+ * A family's operation tries; here is who sleeps and tries again.  Left to others: descriptors and
+ * credentials that go with a message (socket_control.c).
  */
 #include "libos/posix/poll.h"
 #include "libos/posix/socket.h"
 #include "libos/posix/syscall.h"
 
 #define BATCH_MAX	1024u		/* messages of a sendmmsg or recvmmsg */
-#define CONTROL_MAX	20480u
 
 /* ---- addresses ------------------------------------------------------------------------- */
 
@@ -21,17 +20,16 @@ long address_from_user(struct address *a, uint64_t user, uint64_t length)
 	return a->length && copy_from_user(a->byte, user, a->length) ? -EFAULT : 0;
 }
 
-long address_to_user(const struct address *a, uint64_t user, uint64_t user_length)
+long sized_to_user(const void *value, uint32_t size, uint64_t user, uint64_t user_length, bool whole)
 {
 	int32_t room;
 	if (copy_from_user(&room, user_length, sizeof room))
 		return -EFAULT;
 	if (room < 0)
 		return -EINVAL;
-	if (copy_to_user(user, a->byte, smaller(room, a->length)) ||
-	    copy_to_user(user_length, &a->length, sizeof a->length))
-		return -EFAULT;
-	return 0;
+	uint32_t given = smaller(size, room);
+	return copy_to_user(user, value, given) ||
+		copy_to_user(user_length, whole ? &size : &given, sizeof size) ? -EFAULT : 0;
 }
 
 /* ---- trying until it goes --------------------------------------------------------------- */
@@ -115,17 +113,6 @@ long socket_file_write(struct file *f, struct iter *from, uint64_t *pos)
 
 /* ---- one buffer --------------------------------------------------------------------------- */
 
-static long socket_file_get(int fd, struct file **f)
-{
-	*f = fd_get(fd);
-	if (!*f)
-		return -EBADF;
-	if (socket_of(*f))
-		return 0;
-	file_put(*f);
-	return -ENOTSOCK;
-}
-
 static struct iter iter_of(struct iovec *one, uint64_t base, uint64_t n)
 {
 	*one = (struct iovec){ base, smaller(n, RW_MAX) };
@@ -138,7 +125,7 @@ CALL6(sendto, fd, base, n, flags, to, length)
 	struct iovec one;
 	struct iter it = iter_of(&one, base, n);
 	struct file *f;
-	long error = socket_file_get(fd, &f);
+	long error = socket_get(fd, &f, NULL);
 	if (error)
 		return error;
 	if (to)
@@ -155,7 +142,7 @@ CALL6(recvfrom, fd, base, n, flags, from, length)
 	struct iovec one;
 	struct iter it = iter_of(&one, base, n);
 	struct file *f;
-	long error = socket_file_get(fd, &f), done;
+	long error = socket_get(fd, &f, NULL), done;
 	if (error)
 		return error;
 	done = receive_some(f, &it, &m);
@@ -164,131 +151,6 @@ CALL6(recvfrom, fd, base, n, flags, from, length)
 		error = address_to_user(&m.address, from, length);
 	file_put(f);
 	return error ? error : done;
-}
-
-/* ---- what goes with a message ---------------------------------------------------------------- */
-
-void rights_free(struct rights *r)
-{
-	if (!r)
-		return;
-	while (r->n)
-		file_put(r->file[--r->n]);
-	kfree(r);
-}
-
-static long rights_take(struct message *m, const int32_t *fd, size_t n)
-{
-	if (!m->rights && !(m->rights = kmalloc(sizeof *m->rights)))
-		return -ENOMEM;
-	if (m->rights->n + n > SCM_MAX_FD)
-		return -EINVAL;
-	for (size_t i = 0; i < n; i++) {
-		struct file *f = fd_get_path(fd[i]);
-		if (!f)
-			return -EBADF;
-		m->rights->file[m->rights->n++] = f;
-	}
-	return 0;
-}
-
-static long creds_take(struct message *m, const struct linux_ucred *c)
-{
-	struct process *p = current_process();
-	if (p->euid && (c->pid != p->pid || (c->uid != p->uid && c->uid != p->euid &&
-			c->uid != p->suid) || (c->gid != p->gid && c->gid != p->egid && c->gid != p->sgid)))
-		return -EPERM;
-	m->creds = *c;
-	m->have_creds = true;
-	return 0;
-}
-
-static long control_parse(struct message *m, const uint8_t *control, size_t n, int family)
-{
-	for (size_t at = 0; at + sizeof(struct linux_cmsghdr) <= n;) {
-		struct linux_cmsghdr h;
-		memcpy(&h, control + at, sizeof h);
-		if (h.length < sizeof h || h.length > n - at)
-			return -EINVAL;
-		const uint8_t *data = control + at + sizeof h;
-		size_t bytes = h.length - sizeof h;
-		long error = 0;
-		if (h.level == SOL_SOCKET && family == AF_UNIX) {
-			if (h.type == SCM_RIGHTS)
-				error = rights_take(m, (const int32_t *)data, bytes / sizeof(int32_t));
-			else if (h.type == SCM_CREDENTIALS && bytes == sizeof(struct linux_ucred))
-				error = creds_take(m, (const struct linux_ucred *)data);
-			else
-				error = -EINVAL;
-		}
-		if (error)
-			return error;
-		at += CMSG_ALIGN(h.length);
-	}
-	return 0;
-}
-
-static long control_from_user(struct message *m, const struct linux_msghdr *h, int family)
-{
-	if (!h->control_length)
-		return 0;
-	if (h->control_length > CONTROL_MAX)
-		return -ENOBUFS;
-	uint8_t *control = kmalloc(h->control_length);
-	if (!control)
-		return -ENOBUFS;
-	long error = copy_from_user(control, h->control, h->control_length) ? -EFAULT :
-		control_parse(m, control, h->control_length, family);
-	kfree(control);
-	return error;
-}
-
-/* Appends one control message as far as there is room; true: it fitted. */
-static bool control_put(struct linux_msghdr *h, uint64_t *done, int type, const void *data, size_t n)
-{
-	struct linux_cmsghdr c = { sizeof c + n, SOL_SOCKET, type };
-	if (*done + sizeof c > h->control_length)
-		return false;
-	size_t room = h->control_length - *done;
-	bool fits = c.length <= room;
-	if (!fits)
-		c.length = room;
-	if (copy_to_user(h->control + *done, &c, sizeof c) ||
-	    copy_to_user(h->control + *done + sizeof c, data, c.length - sizeof c))
-		return false;
-	*done += smaller(CMSG_ALIGN(c.length), room);
-	return fits;
-}
-
-/* Descriptors for as many of the files as there is room for; the others are closed. */
-static bool rights_give(struct linux_msghdr *h, uint64_t *done, struct rights *r, bool cloexec)
-{
-	int32_t fd[SCM_MAX_FD];
-	size_t left = h->control_length - *done, n = 0;
-	size_t room = left > sizeof(struct linux_cmsghdr) ?
-		(left - sizeof(struct linux_cmsghdr)) / sizeof *fd : 0;
-	for (; n < r->n && n < room; n++) {
-		file_get(r->file[n]);
-		long got = fd_install(r->file[n], cloexec);
-		if (got < 0)
-			break;
-		fd[n] = got;
-	}
-	return (!n || control_put(h, done, SCM_RIGHTS, fd, n * sizeof *fd)) && n == r->n;
-}
-
-static void control_to_user(struct linux_msghdr *h, struct message *m, const struct socket *s)
-{
-	uint64_t done = 0;
-	bool all = true;
-	h->flags = m->answer | (m->flags & MSG_CMSG_CLOEXEC);
-	if (m->have_creds && socket_flag(s, SO_PASSCRED))
-		all = control_put(h, &done, SCM_CREDENTIALS, &m->creds, sizeof m->creds);
-	if (m->rights)
-		all &= rights_give(h, &done, m->rights, m->flags & MSG_CMSG_CLOEXEC);
-	if (!all)
-		h->flags |= MSG_CTRUNC;
-	h->control_length = done;
 }
 
 /* ---- messages ----------------------------------------------------------------------------------- */
@@ -370,7 +232,7 @@ static long with_message(int fd, uint64_t user, uint64_t flags,
 	long (*fn)(struct file *f, uint64_t user, uint64_t flags))
 {
 	struct file *f;
-	long error = socket_file_get(fd, &f);
+	long error = socket_get(fd, &f, NULL);
 	if (error)
 		return error;
 	error = fn(f, user, flags);
@@ -413,7 +275,7 @@ static long messages(struct file *f, uint64_t user, uint32_t n, uint64_t flags, 
 CALL4(sendmmsg, fd, user, n, flags)
 {
 	struct file *f;
-	long error = socket_file_get(fd, &f);
+	long error = socket_get(fd, &f, NULL);
 	if (error)
 		return error;
 	error = messages(f, user, smaller((uint32_t)n, BATCH_MAX), flags, NEVER, message_send);
@@ -427,7 +289,7 @@ CALL5(recvmmsg, fd, user, n, flags, timeout)
 	uint64_t deadline;
 	long error = deadline_from_user(timeout, &deadline);
 	if (!error)
-		error = socket_file_get(fd, &f);
+		error = socket_get(fd, &f, NULL);
 	if (error)
 		return error;
 	error = messages(f, user, smaller((uint32_t)n, BATCH_MAX), flags, deadline, message_receive);

@@ -15,13 +15,19 @@ struct linux_timeval { int64_t sec, usec; };
 
 /* ---- setting -------------------------------------------------------------------------- */
 
+static long value_from_user(void *to, uint32_t size, uint64_t user, uint32_t length)
+{
+	if (length < size)
+		return -EINVAL;
+	return copy_from_user(to, user, size) ? -EFAULT : 0;
+}
+
 static long timeout_set(uint64_t user, uint32_t length, uint64_t *ns)
 {
 	struct linux_timeval t;
-	if (length < sizeof t)
-		return -EINVAL;
-	if (copy_from_user(&t, user, sizeof t))
-		return -EFAULT;
+	long error = value_from_user(&t, sizeof t, user, length);
+	if (error)
+		return error;
 	if (t.usec < 0 || t.usec >= 1000000)
 		return -EDOM;
 	*ns = t.sec < 0 ? 0 : smaller(t.sec, 1ul << 32) * 1000000000ul + t.usec * 1000;
@@ -31,10 +37,9 @@ static long timeout_set(uint64_t user, uint32_t length, uint64_t *ns)
 static long linger_set(struct socket *s, uint64_t user, uint32_t length)
 {
 	struct linux_linger l;
-	if (length < sizeof l)
-		return -EINVAL;
-	if (copy_from_user(&l, user, sizeof l))
-		return -EFAULT;
+	long error = value_from_user(&l, sizeof l, user, length);
+	if (error)
+		return error;
 	s->linger = l.on;
 	s->linger_seconds = l.seconds;
 	return 0;
@@ -94,27 +99,25 @@ static long option_set(struct socket *s, int level, int name, uint64_t user, uin
 		return linger_set(s, user, length);
 	if (level == IPPROTO_ICMPV6 && name == ICMPV6_FILTER)
 		return inet_filter_set(s, user, length);
-	if (length >= sizeof value) {
-		if (copy_from_user(&value, user, sizeof value))
-			return -EFAULT;
-	} else if (level == IPPROTO_IP && length) {
-		if (copy_from_user(&byte, user, sizeof byte))
-			return -EFAULT;
+	bool short_one = level == IPPROTO_IP && length && length < sizeof value;
+	long error = short_one ? value_from_user(&byte, sizeof byte, user, length) :
+		value_from_user(&value, sizeof value, user, length);
+	if (error)
+		return error;
+	if (short_one)
 		value = byte;
-	} else {
-		return -EINVAL;
-	}
 	return level == SOL_SOCKET ? number_set(s, name, value) :
 		s->ops->option_set(s, level, name, value);
 }
 
 CALL5(setsockopt, fd, level, name, user, length)
 {
-	struct file *f = fd_get(fd);
-	if (!f)
-		return -EBADF;
-	struct socket *s = socket_of(f);
-	long error = s ? option_set(s, level, name, user, length) : -ENOTSOCK;
+	struct file *f;
+	struct socket *s;
+	long error = socket_get(fd, &f, &s);
+	if (error)
+		return error;
+	error = option_set(s, level, name, user, length);
 	file_put(f);
 	return error;
 }
@@ -123,14 +126,7 @@ CALL5(setsockopt, fd, level, name, user, length)
 
 static long bytes_give(const void *value, uint32_t size, uint64_t user, uint64_t user_length)
 {
-	int32_t room;
-	if (copy_from_user(&room, user_length, sizeof room))
-		return -EFAULT;
-	if (room < 0)
-		return -EINVAL;
-	size = smaller(size, room);
-	return copy_to_user(user, value, size) || copy_to_user(user_length, &size, sizeof size) ?
-		-EFAULT : 0;
+	return sized_to_user(value, size, user, user_length, false);
 }
 
 static long number_get(struct socket *s, int name)
@@ -189,11 +185,12 @@ static long option_get(struct socket *s, int level, int name, uint64_t user, uin
 
 CALL5(getsockopt, fd, level, name, user, length)
 {
-	struct file *f = fd_get(fd);
-	if (!f)
-		return -EBADF;
-	struct socket *s = socket_of(f);
-	long error = s ? option_get(s, level, name, user, length) : -ENOTSOCK;
+	struct file *f;
+	struct socket *s;
+	long error = socket_get(fd, &f, &s);
+	if (error)
+		return error;
+	error = option_get(s, level, name, user, length);
 	file_put(f);
 	return error;
 }
