@@ -1,52 +1,17 @@
 /* Sockets of AF_UNIX: streams, datagrams, and packets in order, with descriptors and credentials.
  *
- * Each end has a queue of packets that were sent to it.  A stream's reader takes bytes from as many
- * as it likes; what a packet brings with it comes with its first byte.  An end outlives its socket
- * while others point at it.  Who waits for room in a queue is woken by going through all ends: it
- * happens only after a queue was full.  Left to others: sleeping, control messages (socket_io.c).
+ * Here are the ends: how they come, meet and go, and what options they have.  An end outlives its
+ * socket while others point at it.  Left to others: names (unix_names.c), bytes (unix_io.c), sleeping
+ * (socket_io.c).
  */
-#include "libos/posix/poll.h"
-#include "libos/posix/socket.h"
+#include "libos/posix/unix.h"
 
-#define PART		32768u		/* of a stream's write, in one packet */
-#define OVERHEAD	256u		/* counted for each packet, as its memory is */
-#define DATAGRAMS	10u		/* that wait, and one more: Linux's max_dgram_qlen */
-#define PATH_ROOM	sizeof(((struct linux_sockaddr_un *)0)->path)
-#define FAMILY		sizeof(uint16_t)
-
-struct packet {
-	struct packet *next;
-	struct unix_end *from;		/* counted; its name is told as it is when it is asked for */
-	struct linux_ucred creds;
-	struct rights *rights;
-	uint32_t n, at;			/* bytes; taken already */
-	uint8_t byte[];
-};
-
-struct unix_end {
-	struct unix_end *next;		/* all */
-	struct socket *s;		/* NULL: closed, or not accepted yet */
-	struct unix_end *peer;		/* counted */
-	unsigned refs;
-	int type;
-	bool closed, read_shut, write_shut, connected, listens, bound, awaited;
-	int error;
-	struct address name;
-	struct inode *inode;		/* bound to a name of the file system */
-	struct linux_ucred owner;	/* who made, or listens */
-	struct packet *first, **last;
-	size_t bytes, packets;
-	struct unix_end *waiting, *waiting_next;	/* connections that came, oldest first */
-	unsigned waiting_count, backlog;
-	struct unix_end *full;		/* it waits for room there; not counted: only compared */
-};
-
-static struct unix_end *ends;
+struct unix_end *unix_ends;
 static const struct socket_ops unix_ops;
 
 /* ---- life ---------------------------------------------------------------------------- */
 
-static struct linux_ucred creds_now(void)
+struct linux_ucred unix_creds(void)
 {
 	const struct process *p = current_process();
 	return (struct linux_ucred){ p->pid, p->euid, p->egid };
@@ -62,64 +27,27 @@ static struct unix_end *end_new(int type)
 	e->last = &e->first;
 	e->name.length = FAMILY;
 	e->name.family = AF_UNIX;
-	e->owner = creds_now();
-	e->next = ends;
-	ends = e;
+	e->owner = unix_creds();
+	e->next = unix_ends;
+	unix_ends = e;
 	return e;
 }
 
-static void end_put(struct unix_end *e)
+void end_put(struct unix_end *e)
 {
 	if (--e->refs)
 		return;
-	struct unix_end **at = &ends;
+	struct unix_end **at = &unix_ends;
 	while (*at != e)
 		at = &(*at)->next;
 	*at = e->next;
 	kfree(e);
 }
 
-static void packet_free(struct packet *p)
-{
-	rights_free(p->rights);
-	end_put(p->from);
-	kfree(p);
-}
-
-static void end_changed(struct unix_end *e)
+void end_changed(struct unix_end *e)
 {
 	if (e->s)
 		wake(&e->s->changed);
-}
-
-/* There is no room at `to`: e is to hear when there is. */
-static void room_await(struct unix_end *e, struct unix_end *to)
-{
-	e->full = to;
-	to->awaited = true;
-}
-
-/* There is room at e again, or never any more. */
-static void room_made(struct unix_end *e)
-{
-	struct unix_end *other = e->awaited ? ends : NULL;
-	e->awaited = false;
-	for (; other; other = other->next)
-		if (other->full == e) {
-			other->full = NULL;
-			end_changed(other);
-		}
-}
-
-static struct packet *packet_unlink(struct unix_end *e)
-{
-	struct packet *p = e->first;
-	e->first = p->next;
-	if (!e->first)
-		e->last = &e->first;
-	e->bytes -= p->n + OVERHEAD;
-	e->packets--;
-	return p;
 }
 
 static void end_close(struct unix_end *e)
@@ -128,8 +56,7 @@ static void end_close(struct unix_end *e)
 	struct unix_end *peer = e->peer, *w;
 	e->s = NULL;
 	e->closed = true;
-	while (e->first)
-		packet_free(packet_unlink(e));
+	packets_drop(e);
 	while ((w = e->waiting)) {
 		e->waiting = w->waiting_next;
 		if (w->peer)
@@ -191,131 +118,7 @@ long unix_pair(struct socket *a, struct socket *b)
 	if (error)
 		return error;
 	join(a->end, b->end);
-	a->peer = b->peer = creds_now();
-	return 0;
-}
-
-/* ---- names ---------------------------------------------------------------------------------- */
-
-static bool abstract(const struct address *a) { return a->length > FAMILY && !a->un.path[0]; }
-
-static long name_check(const struct address *a)
-{
-	if (a->length < FAMILY || a->length > sizeof a->un || a->family != AF_UNIX)
-		return -EINVAL;
-	return 0;
-}
-
-/* The end that a name belongs to; not counted. */
-static struct unix_end *find_abstract(const struct address *a)
-{
-	struct unix_end *e = ends;
-	while (e && (e->closed || !e->bound || !abstract(&e->name) || e->name.length != a->length ||
-			memcmp(e->name.byte, a->byte, a->length)))
-		e = e->next;
-	return e;
-}
-
-static void path_text(const struct address *a, char text[PATH_ROOM + 1])
-{
-	memcpy(text, a->un.path, a->length - FAMILY);
-	text[a->length - FAMILY] = 0;
-}
-
-static long find_path(const struct address *a, struct unix_end **out)
-{
-	char text[PATH_ROOM + 1];
-	struct walk w;
-	struct inode *i;
-	path_text(a, text);
-	long error = walk_path(&w, AT_FDCWD, text, WALK_FOLLOW);
-	if (!error && !w.found)
-		error = -ENOENT;
-	if (!error) {
-		i = w.found->inode;
-		error = inode_permission(i, MAY_WRITE);
-		*out = ends;
-		while (*out && ((*out)->closed || (*out)->inode != i))
-			*out = (*out)->next;
-		if (!error && !*out)
-			error = -ECONNREFUSED;
-	}
-	walk_end(&w);
-	return error;
-}
-
-static long find(const struct address *a, int type, struct unix_end **out)
-{
-	long error = name_check(a);
-	if (!error && a->length == FAMILY)
-		error = -EINVAL;
-	if (!error && abstract(a))
-		error = (*out = find_abstract(a)) ? 0 : -ECONNREFUSED;
-	else if (!error)
-		error = find_path(a, out);
-	return error ? error : (*out)->type != type ? -EPROTOTYPE : 0;
-}
-
-/* A name of five digits that nobody has. */
-static long bind_any(struct unix_end *e)
-{
-	static uint32_t next;
-	for (unsigned tries = 0; tries < 1 << 20; tries++) {
-		struct address a = { .family = AF_UNIX };
-		snprintf(a.un.path + 1, PATH_ROOM - 1, "%05x", next++ & 0xfffff);
-		a.length = FAMILY + 6;
-		if (!find_abstract(&a)) {
-			e->name = a;
-			e->bound = true;
-			return 0;
-		}
-	}
-	return -ENOSPC;
-}
-
-static long bind_path(struct unix_end *e, const struct address *a)
-{
-	char text[PATH_ROOM + 1];
-	struct dentry *d;
-	path_text(a, text);
-	long error = name_make(text, S_IFSOCK | 0777, &d);
-	if (error)
-		return error == -EEXIST ? -EADDRINUSE : error;
-	e->inode = d->inode;
-	inode_get(e->inode);
-	dentry_put(d);
-	e->bound = true;
-	e->name = *a;
-	e->name.length = FAMILY + strlen(text) + 1;
-	e->name.un.path[e->name.length - FAMILY - 1] = 0;
-	return 0;
-}
-
-static long unix_bind(struct socket *s, const struct address *a)
-{
-	struct unix_end *e = s->end;
-	long error = name_check(a);
-	if (error)
-		return error;
-	if (a->length == FAMILY)
-		return e->bound ? 0 : bind_any(e);
-	if (e->bound)
-		return -EINVAL;
-	if (!abstract(a))
-		return bind_path(e, a);
-	if (find_abstract(a))
-		return -EADDRINUSE;
-	e->name = *a;
-	e->bound = true;
-	return 0;
-}
-
-static long unix_name(struct socket *s, bool peer, struct address *a)
-{
-	const struct unix_end *e = peer ? s->end->peer : s->end;
-	if (!e)
-		return -ENOTCONN;
-	*a = e->name;
+	a->peer = b->peer = unix_creds();
 	return 0;
 }
 
@@ -330,7 +133,7 @@ static long unix_listen(struct socket *s, unsigned backlog)
 		return -EINVAL;
 	e->listens = true;
 	e->backlog = backlog;
-	e->owner = creds_now();
+	e->owner = unix_creds();
 	room_made(e);
 	return 0;
 }
@@ -341,7 +144,7 @@ static long listener_wait(struct socket *s, const struct address *a, bool wait,
 {
 	uint64_t deadline = socket_deadline(s->send_ns);
 	for (;;) {
-		long error = find(a, s->type, out);
+		long error = unix_find(a, s->type, out);
 		if (error)
 			return error;
 		if (!(*out)->listens || (*out)->read_shut)
@@ -378,7 +181,7 @@ static long stream_connect(struct socket *s, const struct address *a, bool wait)
 	return 0;
 }
 
-static void peer_set(struct unix_end *e, struct unix_end *peer)
+void peer_set(struct unix_end *e, struct unix_end *peer)
 {
 	if (peer)
 		peer->refs++;
@@ -398,7 +201,7 @@ static long unix_connect(struct socket *s, const struct address *a, bool wait)
 		peer_set(s->end, NULL);
 		return 0;
 	}
-	long error = find(a, s->type, &to);
+	long error = unix_find(a, s->type, &to);
 	if (!error && to->peer && to->peer != s->end)
 		error = -EPERM;
 	if (!error)
@@ -440,215 +243,7 @@ static long unix_shutdown(struct socket *s, int how)
 	return 0;
 }
 
-/* ---- sending ------------------------------------------------------------------------------------ */
-
-static struct packet *packet_make(struct unix_end *e, struct iter *from, size_t n, struct message *m)
-{
-	struct packet *p = kmalloc(sizeof *p + n);
-	if (!p)
-		return NULL;
-	p->n = n;
-	p->from = e;
-	p->creds = m->have_creds ? m->creds : creds_now();
-	if (iter_take(from, p->byte, n) == n) {
-		e->refs++;
-		return p;
-	}
-	kfree(p);
-	return NULL;
-}
-
-static void packet_link(struct unix_end *to, struct packet *p, struct message *m)
-{
-	p->rights = m->rights;
-	m->rights = NULL;
-	*to->last = p;
-	to->last = &p->next;
-	to->bytes += p->n + OVERHEAD;
-	to->packets++;
-	end_changed(to);
-}
-
-static long stream_send(struct socket *s, struct iter *from, struct message *m)
-{
-	struct unix_end *e = s->end, *to = e->peer;
-	if (m->address.length)
-		return e->connected ? -EISCONN : -EOPNOTSUPP;
-	if (!e->connected)
-		return -ENOTCONN;
-	if (e->write_shut || to->closed || to->read_shut)
-		return -EPIPE;
-	if (!from->left)
-		return 0;
-	if (to->bytes >= s->send_size) {
-		room_await(e, to);
-		return -EAGAIN;
-	}
-	size_t n = smaller(smaller(from->left, PART), s->send_size - to->bytes);
-	struct packet *p = packet_make(e, from, n, m);
-	if (!p)
-		return -EFAULT;
-	packet_link(to, p, m);
-	return n;
-}
-
-static bool queue_full(const struct unix_end *to)
-{
-	return to->packets > DATAGRAMS;
-}
-
-/* A whole packet: a datagram, or of a connection. */
-static long packet_send(struct socket *s, struct iter *from, struct message *m)
-{
-	struct unix_end *e = s->end, *to = e->peer;
-	if (s->type == SOCK_SEQPACKET && !e->connected)
-		return -ENOTCONN;
-	if (s->type == SOCK_DGRAM && m->address.length) {
-		long error = find(&m->address, s->type, &to);
-		if (error)
-			return error;
-	}
-	if (!to)
-		return -ENOTCONN;
-	if (from->left > s->send_size - 32)
-		return -EMSGSIZE;
-	if (e->write_shut)
-		return -EPIPE;
-	if (s->type == SOCK_DGRAM && to->closed) {
-		if (to == e->peer)
-			peer_set(e, NULL);
-		return -ECONNREFUSED;
-	}
-	if (to->closed || to->read_shut)
-		return -EPIPE;
-	if (to->peer && to->peer != e && s->type == SOCK_DGRAM)
-		return -EPERM;
-	if (s->type == SOCK_DGRAM ? queue_full(to) && to != e : to->bytes + from->left > s->send_size) {
-		room_await(e, to);
-		return -EAGAIN;
-	}
-	size_t n = from->left;
-	struct packet *p = packet_make(e, from, n, m);
-	if (!p)
-		return -EFAULT;
-	packet_link(to, p, m);
-	return n;
-}
-
-static long unix_send(struct socket *s, struct iter *from, struct message *m)
-{
-	return s->type == SOCK_STREAM ? stream_send(s, from, m) : packet_send(s, from, m);
-}
-
-/* ---- receiving ----------------------------------------------------------------------------------- */
-
-static void taken(struct unix_end *e)
-{
-	struct packet *p = packet_unlink(e);
-	packet_free(p);
-	room_made(e);
-}
-
-static void brings(struct packet *p, struct message *m)
-{
-	m->creds = p->creds;
-	m->have_creds = true;
-	if (!(m->flags & MSG_PEEK)) {
-		m->rights = p->rights;
-		p->rights = NULL;
-	}
-}
-
-/* Nothing is there: is it the end? */
-static long nothing(struct unix_end *e)
-{
-	long error = -e->error;
-	e->error = 0;
-	if (error)
-		return error;
-	if (e->read_shut || (e->connected && e->type != SOCK_DGRAM && e->peer->closed))
-		return 0;
-	return e->connected || e->type == SOCK_DGRAM ? -EAGAIN :
-		e->type == SOCK_STREAM ? -EINVAL : -ENOTCONN;
-}
-
-static long stream_receive(struct unix_end *e, struct iter *to, struct message *m)
-{
-	size_t done = 0;
-	for (struct packet *p = e->first, *next; p && to->left && !m->rights; p = next) {
-		bool other = done && memcmp(&p->creds, &m->creds, sizeof p->creds);
-		if (other && socket_flag(e->s, SO_PASSCRED))
-			break;
-		size_t n = smaller(p->n - p->at, to->left);
-		next = p->next;
-		brings(p, m);
-		if (iter_give(to, p->byte + p->at, n) < n)
-			return done ? (long)done : -EFAULT;
-		done += n;
-		if (m->flags & MSG_PEEK)
-			continue;
-		p->at += n;
-		if (p->at == p->n)
-			taken(e);
-	}
-	return done;
-}
-
-static long packet_receive(struct unix_end *e, struct iter *to, struct message *m)
-{
-	struct packet *p = e->first;
-	size_t n = smaller(p->n, to->left), whole = p->n;
-	if (iter_give(to, p->byte, n) < n)
-		return -EFAULT;
-	if (p->from->bound && e->type == SOCK_DGRAM)
-		m->address = p->from->name;
-	brings(p, m);
-	if (n < whole)
-		m->answer |= MSG_TRUNC;
-	if (!(m->flags & MSG_PEEK))
-		taken(e);
-	return m->flags & MSG_TRUNC ? whole : n;
-}
-
-static long unix_receive(struct socket *s, struct iter *to, struct message *m)
-{
-	struct unix_end *e = s->end;
-	if (e->listens)
-		return -EINVAL;
-	if (!e->first)
-		return nothing(e);
-	return e->type == SOCK_STREAM ? stream_receive(e, to, m) : packet_receive(e, to, m);
-}
-
-/* ---- questions --------------------------------------------------------------------------------------- */
-
-static uint32_t stream_poll(struct unix_end *e, const struct socket *s)
-{
-	bool gone = e->connected && e->peer->closed;
-	bool ended = e->read_shut || gone, no_more = e->write_shut || gone;
-	bool room = !e->connected || gone || e->peer->bytes * 4 <= s->send_size;
-	bool fresh = !e->connected && !e->listens;
-	if (!room)
-		room_await(e, e->peer);
-	return (e->first || ended || e->waiting ? POLLIN | POLLRDNORM : 0) |
-		(room && !e->listens ? POLLOUT | POLLWRNORM | POLLWRBAND : 0) |
-		(ended ? POLLRDHUP : 0) | (fresh || (ended && no_more) ? POLLHUP : 0) |
-		(e->error ? POLLERR : 0);
-}
-
-static uint32_t unix_poll(struct socket *s)
-{
-	struct unix_end *e = s->end;
-	if (e->type != SOCK_DGRAM)
-		return stream_poll(e, s);
-	bool room = !e->peer || e->peer == e || e->peer->closed || e->peer->peer == e ||
-		!queue_full(e->peer);
-	if (!room)
-		room_await(e, e->peer);
-	return (e->first || e->read_shut ? POLLIN | POLLRDNORM : 0) |
-		(room ? POLLOUT | POLLWRNORM | POLLWRBAND : 0) | (e->read_shut ? POLLRDHUP : 0) |
-		(e->read_shut && e->write_shut ? POLLHUP : 0) | (e->error ? POLLERR : 0);
-}
+/* ---- errors and options ------------------------------------------------------------ */
 
 static int unix_error(struct socket *s)
 {
@@ -667,25 +262,6 @@ static long unix_option_get(struct socket *s, int level, int name)
 {
 	(void)s, (void)level, (void)name;
 	return -EOPNOTSUPP;
-}
-
-static long unix_ioctl(struct socket *s, uint32_t command, uint64_t arg)
-{
-	const struct unix_end *e = s->end;
-	int32_t n = 0;
-	switch (command) {
-	case FIONREAD:
-		if (e->listens)
-			return -EINVAL;
-		for (const struct packet *p = e->first; p; p = e->type == SOCK_DGRAM ? NULL : p->next)
-			n += p->n - p->at;
-		return copy_to_user(arg, &n, sizeof n);
-	case SIOCOUTQ:
-		n = e->connected && e->type != SOCK_DGRAM ? e->peer->bytes : 0;
-		return copy_to_user(arg, &n, sizeof n);
-	default:
-		return -ENOTTY;
-	}
 }
 
 static const struct socket_ops unix_ops = {
