@@ -184,7 +184,8 @@ void nap(uint64_t ns) { time_sleep_until(time_now() + ns); }
 /* ---- the beginning ------------------------------------------------------------------------------- */
 
 static const struct row *const tables[] = { cap_rows, memory_rows, pointer_rows, instruction_rows,
-	state_rows, quota_rows, time_rows, race_rows, disk_rows, net_rows, gate_rows, fuzz_rows };
+	state_rows, quota_rows, time_rows, race_rows, disk_rows, net_rows, gate_rows, offer_rows,
+	fuzz_rows };
 
 uint64_t child_main(struct exo_start *s)
 {

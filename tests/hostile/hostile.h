@@ -29,7 +29,8 @@ struct row {
 };
 /* Tables of rows, each ended by one without a name. */
 extern const struct row cap_rows[], memory_rows[], pointer_rows[], instruction_rows[], state_rows[],
-	quota_rows[], time_rows[], race_rows[], disk_rows[], net_rows[], gate_rows[], fuzz_rows[];
+	quota_rows[], time_rows[], race_rows[], disk_rows[], net_rows[], gate_rows[], offer_rows[],
+	fuzz_rows[];
 
 /* What the tester tells a child, in its argument block. */
 #define SECRETS	4
@@ -92,6 +93,10 @@ struct second { uint64_t cap, save, object, control; struct exo_control *page; }
 bool second_make(struct second *s, unsigned cpu, void (*fn)(void *), void *arg, unsigned n);
 uint64_t second_start(struct second *s);
 void nap(uint64_t ns);			/* waits, without the clock's page: by predicate of nothing */
+
+/* rows_offers.c: a row that needs a disk. */
+uint64_t offers_in_flight(void);
+const char *offers_in_flight_beside(void);
 
 uint64_t neighbour_run(void);	/* neighbour.c: no row, the tester starts it beside all */
 

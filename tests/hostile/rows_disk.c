@@ -386,5 +386,6 @@ const struct row disk_rows[] = {
 	{ "disk-extent-ended", disk_extent_ended, EXITS, 1, extent_ended_beside },
 	{ "disk-loan-ended", disk_loan_ended, EXITS, 1, loan_ended_beside },
 	{ "disk-storm", disk_storm, RUNS, 1, NULL },
+	{ "offers-in-flight", offers_in_flight, BESIDE, 1, offers_in_flight_beside },
 	{ NULL, NULL, EXITS, 0, NULL },
 };

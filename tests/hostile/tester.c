@@ -24,6 +24,7 @@ static struct exo_start *machine;
 static struct elf_image elf;
 static struct hostile_args args;
 static uint64_t event, loan_pfn, heart_pfn, heart_cap;
+static volatile uint64_t signals;	/* of the last child that was made */
 static volatile uint64_t *heart, *secrets[2];
 static struct child neighbour;
 
@@ -213,6 +214,7 @@ const char *child_make(struct child *c, const char *row, uint64_t number, unsign
 		put_back(c);
 		return c->s.error ? c->s.error : "no memory for a child";
 	}
+	signals = 0;
 	know(0, EXO_CAP_INDEX(c->s.domain));
 	uint64_t status = exo_domain_ctl(c->s.domain, EXO_DOM_WATCH, event, 1ul << EVENT_ENDED).status;
 	return status ? "watch" : NULL;
@@ -285,9 +287,6 @@ static void child_wait(const struct child *c, uint64_t deadline, struct exo_doma
 	}
 	upcall_unmask(upcall_first);
 }
-
-/* What children signal to us. */
-static volatile uint64_t signals;
 
 static void on_event(struct upcall_regs *r, uint64_t bits)
 {
@@ -398,7 +397,6 @@ static const char *row_run(const struct row *r)
 		child_make(&c, r->name, 0, on_first ? 0 : machine->cpus - 1);
 	if (why)
 		return why;
-	signals = 0;
 	if (exo_cap_copy(c.s.domain, PEER_SLOT, neighbour.s.domain, EXO_R_INFO, 0, 0).status)
 		why = "introducing the neighbour";
 	spawn_start(&c.s);
@@ -559,7 +557,7 @@ static void start_neighbour(void)
 
 static const struct row *const tables[] = { cap_rows, memory_rows, pointer_rows, instruction_rows,
 	state_rows, quota_rows, time_rows, race_rows,
-	disk_rows, net_rows, gate_rows };
+	disk_rows, net_rows, gate_rows, offer_rows };
 
 int main(struct exo_start *s)
 {
