@@ -26,7 +26,8 @@ class Cell:
     bench: str = "trees"
     small: int = 0
     heap: int = 256             # MiB of addresses
-    store: str = "disk"         # disk: the throttled one; memory: frames outside the limit
+    store: str = "disk"         # disk: the throttled one (Linux's swap space is there); memory:
+                                # frames outside the limit
     icount: bool = False        # time is instructions; without a disk
     wants: tuple = ()           # pauses, utilisation, map: files that it leaves besides its figures
     boot: str = ""              # cells with the same name share a machine
@@ -40,6 +41,11 @@ class Cell:
                  f"{self.memory}K", f"s{self.small}", f"h{self.heap}"]
         return "_".join(words + ([f"r{self.round}"] if self.round > 1 else []))
 
+    @property
+    def swaps(self):
+        """On Linux the disk is a swap partition, and the program in a cgroup with the limit."""
+        return self.system == "linux" and self.memory > 0 and self.store == "disk"
+
     def options(self):
         """gclab's words; a cell of Linux's swap has no limit that gclab knows of."""
         words = ["--bench", self.bench, "--collector", self.collector, "--pager",
@@ -47,7 +53,8 @@ class Cell:
                  "--heap", f"{self.heap}M", "--quiet"]
         if self.memory and self.pager != SWAP:
             words += ["--mem", f"{self.memory}K"]
-            words += ["--store", "disk" if self.store == "disk" else f"memory:{self.heap}"]
+            words += ["--store", "swap" if self.swaps else "disk" if self.store == "disk" else
+                      f"memory:{self.heap}"]
         return words
 
 
@@ -67,6 +74,7 @@ def memory(limits, systems=("virtue", "linux"), more=()):
             for collector in ("semi",) + tuple({c for c, _ in more}):
                 yield Cell("memory", "linux", collector, SWAP, **few,
                            seconds=20 if not limit else 100)
+            yield Cell("memory", "linux", *AWARE, **few, seconds=20 if limit != 48 else 60)
 
 
 def barriers(small):
@@ -119,6 +127,7 @@ def tiny():
     yield Cell("memory", "virtue", *AWARE, wants=curves, **some)
     yield Cell("memory", "virtue", *OBLIVIOUS, wants=curves, **some)
     yield Cell("memory", "linux", "semi", SWAP, wants=curves, **some)
+    yield Cell("memory", "linux", *AWARE, wants=curves, **some)
     yield Cell("film", "virtue", *AWARE, wants=("map",), **some)
 
 

@@ -1,7 +1,8 @@
 """Runs cells of the GC experiments: gclab on Virtue, and on Debian's Linux in the same QEMU.
 
-The same CPU model, memory, number of CPUs and disk for both. On Linux a cell of its swap runs in a
-memory cgroup whose limit is what the domain's quota is on Virtue, and the disk is a swap partition.
+The same CPU model, memory, number of CPUs and disk for both. On Linux a cell with a disk runs in a
+memory cgroup whose limit is what the domain's quota is on Virtue, and the disk is a swap partition:
+what is swapped there Linux chooses, or the runtime's pager (the store `swap`).
 Left to others: what is run (cells.py), booting (./virtue and tests/oracle/linux-run).
 """
 
@@ -16,7 +17,6 @@ import subprocess
 import tempfile
 
 import hostload
-from cells import SWAP
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 THROTTLE = "throttling.iops-total=2000,throttling.bps-total=100000000"
@@ -51,14 +51,14 @@ def shell_text(cell, number):
     files = "".join(f" --{want} /tmp/{number}.{want}" for want in cell.wants)
     lab = shlex.join(["gclab"] + cell.options()) + f" --csv /tmp/{number}.csv{files}"
     lines = [f"echo === {number} begin"]
-    if cell.pager == SWAP and cell.memory:
+    if cell.swaps:
         lines += [f"(swap {quota(cell.memory)}; {lab}) > /tmp/{number}.out 2>&1"]
     else:
         lines += [f"{lab} > /tmp/{number}.out 2>&1"]
     lines += [f"echo === {number} status $?"]
     for kind in ("out", "csv") + cell.wants:
         lines += [f"echo === {number} {kind}", f"cat /tmp/{number}.{kind} 2> /dev/null"]
-    if cell.pager == SWAP:
+    if cell.swaps:
         lines += [f"echo === {number} swapped", "swapped"]
     return "\n".join(lines)
 

@@ -52,9 +52,10 @@ class Row:
 
     def pages(self):
         """Pages between memory and disk: the runtime's own I/O, or what Linux swapped."""
-        f, swapped = self.figures, self.result.get("swapped", {})
-        return f["written"] + f["read_mutator"] + f["read_collector"] + \
-            swapped.get("pswpin", 0) + swapped.get("pswpout", 0)
+        f, swapped = self.figures, self.result.get("swapped")
+        if swapped:             # of the runtime's own some may never have left memory
+            return swapped.get("pswpin", 0) + swapped.get("pswpout", 0)
+        return f["written"] + f["read_mutator"] + f["read_collector"]
 
 
 class Wrong(Exception):
