@@ -50,7 +50,7 @@ uint64_t xcr0_guest(void)
 
 static void leaf_features(const struct vcpu *v, uint32_t out[4])
 {
-	out[EBX] = (out[EBX] & 0xffff) | v->number << 25;	/* APIC id: 2 * vCPU */
+	out[EBX] &= 0xffff;		/* APIC id: 0 for each vCPU, as Xen tells PV guests */
 	out[ECX] = (out[ECX] & LEAF1_ECX) | ECX_HYPERVISOR;
 	out[EDX] &= LEAF1_EDX;
 	if (out[ECX] & ECX_XSAVE && v->cr4 & CR4_OSXSAVE)
