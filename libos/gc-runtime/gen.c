@@ -82,9 +82,9 @@ static bool remembered(uint32_t p)
 		(paging.card ? *CARD_WORD(p) != 0 : paging_written(p)));
 }
 
-static void note_refers(uint32_t p, bool refers)
+static void note_refers(uint32_t p, bool does)
 {
-	page_of(p)->flags = (page_of(p)->flags & ~PAGE_REFERS) | (refers ? PAGE_REFERS : 0);
+	page_of(p)->flags = (page_of(p)->flags & ~PAGE_REFERS) | (does ? PAGE_REFERS : 0);
 }
 
 static void scan_remembered(uint32_t first, uint32_t end)
