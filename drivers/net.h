@@ -28,7 +28,7 @@ struct net_driver {
 	void *(*header)(struct net_device *dev);
 	/* Queues it: `n` bytes from there, then `rest` bytes of memory (0: nothing follows). */
 	void (*send)(struct net_device *dev, unsigned n, uint64_t phys, unsigned rest);
-	/* Tells the device of what was queued since the last time. */
+	/* Tells the device of what was queued since the last time; may call net_sent. */
 	void (*kick)(struct net_device *dev);
 	/* Calls net_received and net_sent for what has happened: at most NET_QUEUE of each, in order;
 	 * keeps `link` right. */
@@ -41,7 +41,8 @@ struct net_device {
 	const struct net_driver *driver;
 	uint8_t mac[6];
 	bool link;
-	bool interrupts;		/* else it has to be polled */
+	bool interrupts;		/* else it has to be polled, */
+	bool sends_quietly;		/* and as long as it sends, if it does not interrupt for that */
 	char model[32];
 	unsigned number;		/* the kernel's */
 };
@@ -51,7 +52,7 @@ struct net_device {
 void net_found(struct net_device *dev);		/* while probing: a device to bring up */
 /* From poll: a frame came, without its checksum; it may be overwritten afterwards. */
 void net_received(struct net_device *dev, const uint8_t *frame, unsigned length);
-void net_sent(struct net_device *dev);		/* from poll: the oldest frame is sent */
+void net_sent(struct net_device *dev);		/* from poll or kick: the oldest frame is sent */
 void net_interrupt(void *dev);			/* as a handler of pci_interrupt */
 
 #endif

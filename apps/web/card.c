@@ -231,6 +231,7 @@ uint64_t web_card_open(const struct exo_start *s, const uint8_t ip[4], uint16_t 
 	if ((status = e.status ? e.status : packets_open(&in, EXO_RING_RECEIVE, event)) ||
 	    (status = packets_open(&out, EXO_RING_TRANSMIT, event)))
 		return status;
+	out.head->event_count = SCRATCH / 2;	/* who is blocked waits for more than these */
 	*what = "memory";
 	if (!chunks_make())
 		return EXO_LIMIT;
@@ -269,20 +270,27 @@ static void input(void)
 	}
 }
 
-/* The next completion of either ring, a signal of the session's, or the time. */
+static void wait_also(struct exo_predicate *p, uint64_t addr, uint64_t value, uint64_t cap)
+{
+	p->term[p->products][0] = (struct exo_term){ .op = EXO_NE, .value = value, .addr = addr, .cap = cap };
+	p->terms[p->products++] = 1;
+}
+
+static void wait_completion(struct exo_predicate *p, const struct packets *r)
+{
+	wait_also(p, (r->head_pfn << EXO_PAGE_SHIFT) + offsetof(struct exo_ring, completed), r->consumed, 0);
+}
+
+/* A packet, room for somebody who found none, a signal of the session's, or the time. */
 static void wait_for_work(uint64_t deadline)
 {
-	struct exo_predicate p = { .products = 2, .terms = { 1, 1 } };
-	const struct packets *r[] = { &in, &out };
+	struct exo_predicate p = { 0 };
 	uint64_t cap, word = proxy_signal_word(&cap);
-	for (unsigned i = 0; i < 2; i++)
-		p.term[i][0] = (struct exo_term){ .op = EXO_NE, .value = r[i]->consumed,
-			.addr = (r[i]->head_pfn << EXO_PAGE_SHIFT) + offsetof(struct exo_ring, completed) };
-	if (word) {
-		p.term[2][0] = (struct exo_term){ .op = EXO_NE, .value = 0, .addr = word, .cap = cap };
-		p.terms[2] = 1;
-		p.products = 3;
-	}
+	wait_completion(&p, &in);
+	if (blocked)
+		wait_completion(&p, &out);
+	if (word)
+		wait_also(&p, word, 0, cap);
 	exo_wait(&p, deadline, 0);
 }
 

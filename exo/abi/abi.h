@@ -306,7 +306,9 @@ struct exo_ring {
 	uint64_t submitted, pad0[7];	/* 0x00 libOS: entries written */
 	uint64_t taken, pad1[7];	/* 0x40 kernel: entries taken */
 	uint64_t completed, pad2[7];	/* 0x80 kernel: completions written */
-	uint64_t consumed, pad3[7];	/* 0xc0 libOS: completions read */
+	uint64_t consumed;		/* 0xc0 libOS: completions read */
+	uint32_t event_count, event_ns;	/* 0xc8 libOS: the event comes with so many unread, or so late */
+	uint64_t pad3[6];
 	struct exo_completion completion[EXO_RING_SLOTS];	/* 0x100 */
 };
 _Static_assert(sizeof(struct exo_ring) == 0x300, "ring header");

@@ -96,18 +96,25 @@ void clock_publish(void)
 	export_add("clock", image_phys(page), PAGE);
 }
 
-/* A timer that is due fires at once; one that is too far away fires early, and is set anew. */
+static uint64_t fires[CPUS_MAX];	/* for when APIC timers are set; 0: they are not */
+
+void timer_fired(void) { fires[this_cpu()->number] = 0; }
+
+/* A timer that is due fires at once; one that is too far away fires early, and is set anew.  So an APIC
+ * timer that fires earlier than it has to is left alone: to set it costs more than to be interrupted. */
 void arch_timer_arm(uint64_t when)
 {
+	uint64_t now, count, *at = &fires[this_cpu()->number];
+
 	if (cpu_has_tsc_deadline) {
 		wrmsr(MSR_DEADLINE, when == ~0ul ? 0 : tsc_base + scale(when, inverse) + 1);
 		return;
 	}
-	if (when == ~0ul) {
-		apic_timer_start(0);
+	if (when == ~0ul || (*at && when >= *at))
 		return;
-	}
-	uint64_t now = arch_now(), count = when > now ? scale(when - now, apic_inverse) + 1 : 1;
+	*at = when;
+	now = arch_now();
+	count = when > now ? scale(when - now, apic_inverse) + 1 : 1;
 	apic_timer_start(count < ~0u ? count : ~0u);
 }
 

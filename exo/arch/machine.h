@@ -211,6 +211,7 @@ uint32_t apic_timer_count(void);
 void apic_timer_start(uint32_t count);
 
 void clock_init(void);
+void timer_fired(void);			/* this CPU's, before it is armed anew */
 void clock_publish(void);		/* the clock page, once cpu_count is known */
 void wait_us(unsigned us);
 

@@ -79,9 +79,10 @@ static void interrupt(unsigned vector)
 	}
 	irq_eoi();
 	kernel_lock();
-	if (vector == VEC_TIMER)
+	if (vector == VEC_TIMER) {
+		timer_fired();
 		sched_tick();
-	else if (vector >= VEC_IRQ && vector < VEC_IRQ + 32)
+	} else if (vector >= VEC_IRQ && vector < VEC_IRQ + 32)
 		irq_device(vector - VEC_IRQ);
 	else if (vector >= VEC_MSI && vector < VEC_MSI + MSIS)
 		irq_msi(vector - VEC_MSI);

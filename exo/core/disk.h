@@ -30,6 +30,8 @@ struct ring {
 	struct link link;		/* the domain's rings */
 	struct cap_ref event;
 	uint64_t taken, completed;	/* as in the header, which is not read back */
+	uint64_t due;			/* when the owner is to be told of completions; 0: it was */
+	struct link held;		/* rings with such a time */
 	uint32_t kind, slots;
 	union {
 		struct request request[EXO_RING_SLOTS];
@@ -45,6 +47,8 @@ static inline struct request *request_at(uint32_t name)
 }
 /* Writes a completion, for which ring_room left room. */
 void ring_complete(struct ring *r, uint64_t id, uint64_t status, unsigned amount);
+/* Its event. */
+void ring_tell(struct ring *r);
 /* Takes what was submitted, as far as there is room; status of ring_submit. */
 uint64_t ring_take(struct ring *r, uint64_t *n);
 /* Unpins its frames and completes it, with a code. */
@@ -54,6 +58,9 @@ void request_done(uint32_t name, unsigned code);
 bool requests_end(struct domain *d, const struct slot *s, unsigned *budget);
 /* The ring's first capability ends.  False: as above. */
 bool ring_end(struct ring *r, unsigned *budget);
+/* Rings whose owners wait to be told of completions; those whose time has come are. */
+extern struct rings_held { uint32_t first, count; } rings_held;
+void rings_look(uint64_t now);
 
 /* ---- disks (disk.c) -------------------------------------------------------- */
 

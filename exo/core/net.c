@@ -25,17 +25,25 @@ static uint64_t interval(const struct net *n)
 		return STEP_NS;
 	if (n->state == NET_STATE_GONE)
 		return EXO_FOREVER;
-	return !n->dev->interrupts ? POLL_NS : n->started != n->sent ? LOOK_NS : EXO_FOREVER;
+	if (n->started == n->sent)
+		return n->dev->interrupts ? EXO_FOREVER : POLL_NS;
+	return n->dev->interrupts && !n->dev->sends_quietly ? LOOK_NS : POLL_NS;
 }
 
-static void look_again(const struct net *n)
+void nets_look_by(uint64_t when)
 {
-	uint64_t ns = interval(n), when = ns == EXO_FOREVER ? EXO_FOREVER : arch_now() + ns;
-
 	if (when >= nets_deadline)
 		return;
 	nets_deadline = when;
 	sched_timer();
+}
+
+static void look_again(const struct net *n)
+{
+	uint64_t ns = interval(n);
+
+	if (ns != EXO_FOREVER)
+		nets_look_by(arch_now() + ns);
 }
 
 void net_add(struct net_device *dev)
@@ -73,14 +81,27 @@ void net_send(struct net *n, struct ring *r, unsigned header, uint64_t phys, uns
 		n->deadline = arch_now() + ANSWER_NS;
 	n->dev->driver->send(n->dev, header, phys, rest);
 	n->queued = true;
-	look_again(n);
+}
+
+/* Those that found no room may try again: as many as can be waiting, NET_QUEUE at a time. */
+static void room_tell(struct net *n)
+{
+	for (unsigned i = 0; n->waiting && n->started - n->sent < NET_QUEUE && i < NET_QUEUE; i++) {
+		struct ring *r = ring_at(n->waiting);
+
+		net_wait_end(n, r);
+		ring_tell(r);
+	}
 }
 
 void net_kick(struct net *n)
 {
-	if (n->queued)
-		n->dev->driver->kick(n->dev);
+	if (!n->queued)
+		return;
 	n->queued = false;
+	n->dev->driver->kick(n->dev);
+	room_tell(n);
+	look_again(n);
 }
 
 static void oldest_done(struct net *n, unsigned code)
@@ -97,19 +118,6 @@ void net_sent(struct net_device *dev)
 
 	if (n->started != n->sent)
 		oldest_done(n, EXO_OK);
-}
-
-/* Those that found no room may try again: as many as can be waiting, NET_QUEUE at a time. */
-static void room_tell(struct net *n)
-{
-	for (unsigned i = 0; n->waiting && n->started - n->sent < NET_QUEUE && i < NET_QUEUE; i++) {
-		struct ring *r = ring_at(n->waiting);
-		struct slot *event = cap_ref_get(r->event, EXO_T_EVENT);
-
-		net_wait_end(n, r);
-		if (event)
-			context_signal(context_at(event->aux), slot_mask(event));
-	}
 }
 
 static void poll(struct net *n)
@@ -180,4 +188,5 @@ void nets_tick(uint64_t now)
 	nets_deadline = EXO_FOREVER;
 	for (unsigned i = 0; i < net_count; i++)
 		look(&nets[i], now);
+	rings_look(now);
 }

@@ -87,5 +87,6 @@ void net_wait_end(struct net *n, struct ring *r);	/* it need not be told */
 /* When somebody has to look at the devices again; EXO_FOREVER: never. */
 extern uint64_t nets_deadline;
 void nets_tick(uint64_t now);
+void nets_look_by(uint64_t when);	/* the tick comes by then */
 
 #endif

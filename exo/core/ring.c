@@ -10,24 +10,72 @@
 
 #define RINGS_MAX	16u		/* of a domain: looking through them is one bounded loop */
 #define RING_UNITS	32u		/* to look through one */
+#define HELD_STEP	64u		/* rings looked at in one go, whether their time has come */
+
+struct rings_held rings_held;
 
 static struct link *ring_link(uint32_t id) { return &ring_at(id)->link; }
+static struct link *held_link(uint32_t id) { return &ring_at(id)->held; }
 static volatile struct exo_ring *header(const struct ring *r) { return pfn_to_virt(r->header); }
 
 /* ---- completions ----------------------------------------------------------- */
+
+void ring_tell(struct ring *r)
+{
+	struct slot *event = cap_ref_get(r->event, EXO_T_EVENT);
+
+	if (r->due) {
+		rings_held.count--;
+		ring_remove(&rings_held.first, r->id, held_link);
+	}
+	r->due = 0;
+	if (event)
+		context_signal(context_at(event->aux), slot_mask(event));
+}
+
+/* There is a completion more: its owner is told now or later, as it said. */
+static void moderate(struct ring *r)
+{
+	volatile struct exo_ring *h = header(r);
+	uint32_t ns = h->event_ns;
+
+	if (r->completed - h->consumed >= h->event_count) {
+		ring_tell(r);
+	} else if (!r->due && ns) {
+		r->due = arch_now() + ns;
+		rings_held.count++;
+		ring_add(&rings_held.first, r->id, held_link);
+		nets_look_by(r->due);
+	}
+}
+
+void rings_look(uint64_t now)
+{
+	unsigned n = rings_held.count < HELD_STEP ? rings_held.count : HELD_STEP;
+
+	if (rings_held.count > HELD_STEP)
+		nets_look_by(now + 1);
+	for (; n; n--) {
+		struct ring *r = ring_at(rings_held.first);
+
+		rings_held.first = r->held.next;
+		if (now < r->due)
+			nets_look_by(r->due);
+		else
+			ring_tell(r);
+	}
+}
 
 void ring_complete(struct ring *r, uint64_t id, uint64_t status, unsigned amount)
 {
 	volatile struct exo_ring *h = header(r);
 	volatile struct exo_completion *first = h->completion, *c = first + r->completed % r->slots;
-	struct slot *event = cap_ref_get(r->event, EXO_T_EVENT);
 
 	c->id = id;
 	c->status = status;
 	c->sectors = amount;
 	__atomic_store_n(&h->completed, ++r->completed, __ATOMIC_RELEASE);
-	if (event)
-		context_signal(context_at(event->aux), slot_mask(event));
+	moderate(r);
 }
 
 void request_done(uint32_t name, unsigned code)
@@ -236,6 +284,7 @@ bool ring_end(struct ring *r, unsigned *budget)
 		return false;
 	ring_remove(&d->rings_head, r->id, ring_link);
 	d->rings--;
+	ring_tell(r);			/* it is held no more */
 	frame_unpin(r->header);
 	frame_unpin(r->entries);
 	frame_object_free(r->id);
@@ -277,7 +326,7 @@ uint64_t call_ring_create(struct call *c)
 	r->event = (struct cap_ref){ slot_name(event), event->gen };
 	frame_pin(r->header);
 	frame_pin(r->entries);
-	header(r)->submitted = header(r)->taken = header(r)->completed = header(r)->consumed = 0;
+	__builtin_memset(pfn_to_virt(r->header), 0, offsetof(struct exo_ring, completion));
 	ring_add(&d->rings_head, r->id, ring_link);
 	d->rings++;
 	return cap_insert(d, slot, 6, &cap, NULL, &c->rdx);

@@ -16,7 +16,7 @@ struct tally {		/* recomputed, per frame */
 static struct tally tally[MODEL_FRAMES];
 static uint32_t large_ro[MODEL_FRAMES / 512], large_rw[MODEL_FRAMES / 512];
 static struct domain *domains[DOMAINS_MAX];
-static unsigned domain_total;
+static unsigned domain_total, held_total;
 
 #define AUDIT(x, ...)	CHECK(x, "audit: " __VA_ARGS__)
 
@@ -284,12 +284,27 @@ static void check_rings(struct domain *d)
 		tally[id].object++;
 		tally[r->header].pins++;
 		tally[r->entries].pins++;
+		held_total += r->due != 0;
+		AUDIT(r->due <= model_time + ~0u, "ring %x is held back for too long", id);
 		if (r->kind == EXO_RING_BLOCK)
 			check_requests(d, r);
 		else
 			check_packets(r);
 	}
 	AUDIT(id == d->rings_head, "domain %x: rings are linked wrongly", d->id);
+}
+
+static void check_held(void)
+{
+	uint32_t id = rings_held.first;
+
+	AUDIT(rings_held.count == held_total && !id == !held_total, "%u rings are held, not %u",
+		rings_held.count, held_total);
+	for (unsigned n = 0; n < held_total; n++, id = ring_at(id)->held.next)
+		AUDIT(ring_at(id)->due && ring_at(ring_at(id)->held.next)->held.prev == id,
+			"ring %x is linked wrongly", id);
+	AUDIT(id == rings_held.first, "held rings are linked wrongly");
+	AUDIT(!held_total || nets_deadline != EXO_FOREVER, "nobody looks at held rings");
 }
 
 static void check_disks(void)
@@ -421,6 +436,7 @@ void audit(void)
 	memset(is_flow, 0, sizeof is_flow);
 	memset(large_ro, 0, sizeof large_ro);
 	memset(large_rw, 0, sizeof large_rw);
+	held_total = 0;
 	gather_domains();
 	for (unsigned i = 0; i < domain_total; i++) {
 		check_list(domains[i]);
@@ -435,6 +451,7 @@ void audit(void)
 	for (uint32_t i = 0; i < MODEL_FRAMES / 512; i++)
 		check_region(i);
 	AUDIT(!frame_table[0].pins && !frame_table[0].mapped && !frame_table[0].typerefs, "frame 0 is used");
+	check_held();
 	check_disks();
 	check_nets();
 	check_cpus();

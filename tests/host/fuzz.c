@@ -487,6 +487,10 @@ static void fill_ring(uint64_t name)
 		return;
 	struct ring *r = ring_at(s->aux);
 	struct exo_ring *h = pfn_to_virt(r->header);
+	if (!chance(8)) {
+		h->event_count = chance(40);
+		h->event_ns = chance(20) ? chance(3000000) : any();
+	}
 	if (r->kind != EXO_RING_BLOCK) {
 		h->consumed = chance(200) ? h->completed : any();
 		h->submitted = r->taken;

@@ -109,6 +109,7 @@ void model_nets_boot(void)
 
 	net_count = 0;
 	nets_deadline = EXO_FOREVER;
+	rings_held = (struct rings_held){ 0 };
 	memset(nets, 0, sizeof nets);
 	memset(heads, 0, sizeof heads);
 	model_observer = NULL;

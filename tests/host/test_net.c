@@ -530,6 +530,124 @@ TEST(net_link)
 	CHECK(info(ALL)->link, "up");
 }
 
+/* Whether the event came since the last time. */
+static bool told(void)
+{
+	uint64_t *events = &context_control(this_cpu()->current)->events, came = *events & 1ul << 20;
+
+	*events = 0;
+	return came;
+}
+
+static void later(uint64_t ns)
+{
+	model_time += ns;
+	model_timer(0);
+	audit();
+}
+
+TEST(net_moderation)
+{
+	uint32_t frame = fresh();
+
+	setup();
+	OK(DERIVE(ALL, EXO_FLOW_OPTIONS(BOTH, 1), 40, V4, TCP, TO(80)));
+	OK(CALL2(FLOW_BIND, 40, IN));
+	for (unsigned i = 0; i < 40; i++)
+		put(&in, frame, 0, 100);
+	OK(submit(&in));
+	told();
+	in.h->event_count = 3;			/* by number alone */
+	for (unsigned i = 0; i < 7; i++) {
+		arrive(80, 60);
+		CHECK(told() == (i >= 2), "%u are unread", i + 1);
+	}
+	while (in.seen < 6)
+		got(&in);
+	arrive(80, 60);
+	later(1000000000);
+	CHECK(!told(), "two are unread");
+	arrive(80, 60);
+	CHECK(told(), "three again");
+	in.h->consumed = in.seen = in.h->completed;
+	in.h->event_ns = 50000;			/* or by time */
+	arrive(80, 60);
+	later(40000);
+	arrive(80, 60);
+	CHECK(!told() && rings_held.count == 1, "held");
+	later(9000);
+	CHECK(!told(), "too early");
+	later(1000);
+	CHECK(told() && !rings_held.count, "by time, from the first on");
+	later(100000);
+	CHECK(!told(), "once");
+	arrive(80, 60);
+	CHECK(told(), "three were unread");
+	in.h->consumed = in.seen = in.h->completed;
+	in.h->event_count = 2;
+	arrive(80, 60);
+	arrive(80, 60);
+	CHECK(told() && !rings_held.count, "both limits, by number");
+	in.h->consumed = in.seen = in.h->completed;
+	in.h->event_ns = ~0u;
+	arrive(80, 60);
+	later(4200000000);
+	CHECK(!told(), "less than four seconds");
+	later(100000000);
+	CHECK(told(), "four seconds");
+	in.h->consumed = in.seen = in.h->completed;
+	in.h->event_count = 0;
+	arrive(80, 60);
+	CHECK(told(), "without moderation");
+}
+
+/* More rings than one look goes through; some end meanwhile. */
+TEST(net_moderation_many)
+{
+	enum { ACTORS = 8, EACH = 10 };
+	static struct actor who[ACTORS];
+	uint8_t packet[60];
+	struct user r;
+
+	setup();
+	OK(DERIVE(ALL, EXO_FLOW_OPTIONS(BOTH, ACTORS * EACH / 2), 40, V4, TCP));
+	OK(DERIVE(ALL_1, EXO_FLOW_OPTIONS(BOTH, ACTORS * EACH / 2), 41, V4, TCP));
+	for (unsigned i = 0; i < ACTORS * EACH; i++) {
+		struct actor *w = &who[i / EACH];
+		struct exo_atom port = TO(i);
+
+		model_run(0, model_init());
+		if (i % EACH == 0) {
+			*w = actor_make(80);
+			OK(CALL6(CAP_COPY, w->cap, 20, 40 + i / EACH % 2, EXO_R_USE | EXO_R_GRANT, 0, 0));
+			model_run(0, w->d);
+			OK(CALL3(EVENT_CREATE, EVENT, 0, 1ul << 20));
+		}
+		model_run(0, w->d);
+		r = (struct user){ .object = actor_frame(w), .header = actor_frame(w), .entries = actor_frame(w) };
+		r.h = pfn_to_virt(r.header);
+		OK(CALL6(RING_CREATE, r.object, r.header, r.entries, EXO_RING_RECEIVE, EVENT, 40 + i % EACH));
+		r.name = 40 + i % EACH;
+		r.h->event_count = 2;
+		r.h->event_ns = 1000;
+		put(&r, actor_frame(w), 0, 60);
+		OK(submit(&r));
+		OK(actor_derive(w, 20, 60 + i % EACH, 1, port));
+		OK(CALL2(FLOW_BIND, 60 + i % EACH, 40 + i % EACH));
+		tcp(packet, 1, i);
+		model_net_receive(i / EACH % 2, packet, sizeof packet);
+	}
+	audit();
+	CHECK(rings_held.count == ACTORS * EACH, "%u are held", rings_held.count);
+	model_run(0, model_init());
+	OK(FINISH(CALL1(DOMAIN_DESTROY, who[0].cap)));
+	audit();
+	CHECK(rings_held.count == (ACTORS - 1) * EACH, "%u are left", rings_held.count);
+	for (unsigned i = 0; i < 3 && rings_held.count; i++)
+		later(2000);
+	CHECK(!rings_held.count, "all were told");
+}
+
 /* A domain with live filters, filled chunks and frames at the card is destroyed. */
 TEST(net_domain_ends)
 {

@@ -267,6 +267,38 @@ static const char *burst(void)
 	return NULL;
 }
 
+/* Sleeps until n packets are unread: nobody looks before the ring's event. */
+static bool unread(struct packets *r, unsigned n)
+{
+	struct exo_predicate p = { .products = 1, .terms = { 1 } };
+	uint64_t end = time_now() + PATIENCE;
+	p.term[0][0] = (struct exo_term){ .op = EXO_EQ, .value = r->consumed + n,
+		.addr = (r->head_pfn << EXO_PAGE_SHIFT) + offsetof(struct exo_ring, completed) };
+	while (r->head->completed != r->consumed + n && time_now() < end)
+		exo_wait(&p, end, 0);
+	return time_now() < end;
+}
+
+/* The event comes by number, or by time.  (That it does not come before: tests/host.) */
+static const char *moderation(void)
+{
+	static const struct { unsigned count, ns, frames; } kind[] = {
+		{ 3, 0, 3 }, { CHUNKS, 2000000, 1 }, { 8, 1000000, 20 }, { 0, 0, 1 } };
+	unsigned n;
+	for (unsigned i = 0; i < sizeof kind / sizeof kind[0]; i++) {
+		in_other.head->event_count = kind[i].count;
+		in_other.head->event_ns = kind[i].ns;
+		frame_make(TYPE, 'F', 60);
+		sent[15] = 0;
+		sent[16] = kind[i].frames;
+		IS(frame_send(0, 60), OK);
+		CHECK(unread(&in_other, kind[i].frames));
+		for (unsigned f = 0; f < kind[i].frames; f++)
+			CHECK(frame_next(&in_other, &n, 0));
+	}
+	return NULL;
+}
+
 /* A ring that ends in the middle: its flow is free, and its frames are. */
 static const char *teardown(void)
 {
@@ -293,7 +325,7 @@ static const char *teardown(void)
 static const struct test tests[] = {
 	{ "set-up", set_up }, { "echo", echo }, { "short-frame", short_frame }, { "nobody", nobody },
 	{ "spoof", spoof }, { "changed", changed }, { "flood", flood }, { "burst", burst },
-	{ "teardown", teardown }, { NULL, NULL }
+	{ "moderation", moderation }, { "teardown", teardown }, { NULL, NULL }
 };
 
 int main(struct exo_start *s)
