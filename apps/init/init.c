@@ -165,8 +165,7 @@ static unsigned session_disks(struct spawn_cap *out, unsigned max)
 	unsigned n = 0;
 	for (unsigned i = 0; i < machine->caps && n < max && n < DISKS; i++) {
 		const struct exo_start_cap *c = &machine->cap[i];
-		if (exo_extent_info(extent = c->cap, &info).status || info.flags & EXO_DISK_READ_ONLY ||
-		    info.count <= POLICY_LABEL)
+		if (exo_extent_info(extent = c->cap, &info).status || info.count <= POLICY_LABEL)
 			continue;
 		if (!page && (time_init(machine, 0) || !(page = page_new(&pfn)) || disk_open(&ring, 0)))
 			return n;
@@ -174,10 +173,11 @@ static unsigned session_disks(struct spawn_cap *out, unsigned max)
 			log_line("init: %s: holds data, or cannot be read: left alone", c->name);
 			continue;
 		}
+		bool fixed = info.flags & EXO_DISK_READ_ONLY;
 		snprintf(names[n], sizeof names[n], CAP_DISK "%u", n);
-		out[n] = (struct spawn_cap){ names[n], extent, EXO_R_GRANT | EXO_R_READ | EXO_R_WRITE,
+		out[n] = (struct spawn_cap){ names[n], extent, EXO_R_GRANT | EXO_R_READ | (fixed ? 0 : EXO_R_WRITE),
 			POLICY_LABEL, info.count - POLICY_LABEL };
-		log_line("init: %s: the session's %s", c->name, names[n++]);
+		log_line("init: %s: the session's %s%s", c->name, names[n++], fixed ? ", read-only" : "");
 	}
 	disk_close(&ring);
 	return n;

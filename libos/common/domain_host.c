@@ -100,15 +100,17 @@ static void memory_put(struct domain_host *d, uint64_t returned)
 		frame_free_run(d->frames, PROXY_FRAMES);
 }
 
-/* The extent that it asks for; false: there is no such one. */
+/* The extent that it asks for, to be written if the session may; false: there is no such one. */
 static bool extent_get(const struct domain_start *q, struct spawn_cap *cap)
 {
 	struct exo_extent_info info;
+	struct exo_cap_info held;
 	uint64_t extent = q->disk <= EXO_START_CAPS ? start_cap_at(start_page, CAP_DISK, q->disk - 1) : 0;
-	if (!extent || exo_extent_info(extent, &info).status || q->disk_first >= info.count ||
-	    q->disk_count > info.count - q->disk_first)
+	if (!extent || exo_cap_info(0, extent, &held).status || exo_extent_info(extent, &info).status ||
+	    q->disk_first >= info.count || q->disk_count > info.count - q->disk_first)
 		return false;
-	*cap = (struct spawn_cap){ CAP_DISK "0", extent, EXO_R_GRANT | EXO_R_READ | EXO_R_WRITE,
+	*cap = (struct spawn_cap){ CAP_DISK "0", extent,
+		held.rights & (EXO_R_GRANT | EXO_R_READ | EXO_R_WRITE),
 		info.base + q->disk_first, q->disk_count ? q->disk_count : info.count - q->disk_first };
 	return true;
 }

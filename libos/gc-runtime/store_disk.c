@@ -19,11 +19,12 @@ static uint64_t extent;
 static int disk_store_open(const char *where, uint32_t *slots)
 {
 	struct exo_extent_info info;
+	struct exo_cap_info held;
 	(void)where;
 	extent = start_cap_at(start_page, CAP_DISK, 0);
-	if (!extent || exo_extent_info(extent, &info).status)
+	if (!extent || exo_cap_info(0, extent, &held).status || exo_extent_info(extent, &info).status)
 		return -ENODEV;
-	if (info.flags & EXO_DISK_READ_ONLY)
+	if (info.flags & EXO_DISK_READ_ONLY || !(held.rights & EXO_R_WRITE))
 		return -EROFS;
 	if (info.count < *slots)
 		*slots = info.count;
