@@ -85,6 +85,11 @@ struct linux_sockaddr_un {
 	char path[108];
 };
 
+struct linux_sockaddr_nl {
+	uint16_t family, pad;
+	uint32_t port, groups;
+};
+
 struct linux_msghdr {
 	uint64_t name;
 	uint32_t name_length, pad;

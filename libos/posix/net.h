@@ -31,6 +31,7 @@ bool net_neighbour(const uint8_t ip[4], uint8_t mac[6]);
 void net_dropped(uint64_t *in, uint64_t *out);
 
 /* net_config.c */
+void net_link_name(unsigned number, char *name);	/* IFNAMSIZ bytes; 1: lo; eth0, ... */
 long net_ioctl(uint32_t command, uint64_t arg);		/* SIOCGIF*; -ENOTTY: another */
 
 #endif

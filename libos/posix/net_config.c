@@ -10,7 +10,7 @@
 
 #define METRIC		0u
 
-static void link_name(unsigned number, char name[IFNAMSIZ])
+void net_link_name(unsigned number, char *name)
 {
 	memset(name, 0, IFNAMSIZ);
 	if (number == 1)
@@ -24,7 +24,7 @@ static unsigned link_find(const char *name)
 	char own[IFNAMSIZ];
 	struct stack_link_info info;
 	for (unsigned n = 1; stack_link_info(n, &info); n++) {
-		link_name(n, own);
+		net_link_name(n, own);
 		if (!strncmp(own, name, IFNAMSIZ))
 			return n;
 	}
@@ -102,7 +102,7 @@ static long list_request(uint64_t arg)
 	for (unsigned n = 1; stack_link_info(n, &info); n++) {
 		if (!has_address(&info))
 			continue;
-		link_name(n, r.name);
+		net_link_name(n, r.name);
 		address_put(&r, info.ip);
 		if (c.buffer && done + (int32_t)sizeof r > c.length)
 			break;
@@ -126,20 +126,22 @@ long net_ioctl(uint32_t command, uint64_t arg)
 {
 	struct linux_ifreq r;
 	struct stack_link_info info;
-	long error = command == SIOCGIFCONF || known(command) ? net_wait() : 0;
+	if (command != SIOCGIFCONF && command != SIOCGIFNAME && !known(command))
+		return -ENOTTY;
+	long error = net_start();
+	if (!error && command != SIOCGIFNAME)
+		error = net_wait();
 	if (error)
 		return error;
 	if (command == SIOCGIFCONF)
 		return list_request(arg);
-	if (command != SIOCGIFNAME && !known(command))
-		return -ENOTTY;
 	if (copy_from_user(&r, arg, sizeof r))
 		return -EFAULT;
 	unsigned n = command == SIOCGIFNAME ? (unsigned)r.number : link_find(r.name);
 	if (!n || !stack_link_info(n, &info))
 		return -ENODEV;
 	if (command == SIOCGIFNAME)
-		link_name(n, r.name);
+		net_link_name(n, r.name);
 	else
 		error = link_request(command, &r, n, &info);
 	return error ? error : copy_to_user(arg, &r, sizeof r);
@@ -183,7 +185,7 @@ static void show_net_dev(struct text *t, struct process *p)
 		" face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets "
 		"errs drop fifo colls carrier compressed\n");
 	for (unsigned n = 1; ready() && stack_link_info(n, &info); n++) {
-		link_name(n, name);
+		net_link_name(n, name);
 		if (n == 2)
 			net_dropped(&in, &out);
 		text_print(t, "%6s: %7lu %7lu    0 %4lu    0     0          0         0 %8lu %7lu    0 %4lu"
@@ -208,7 +210,7 @@ static void show_net_route(struct text *t, struct process *p)
 	for (unsigned n = 2; ready() && stack_link_info(n, &i); n++) {
 		if (!has_address(&i))
 			continue;
-		link_name(n, name);
+		net_link_name(n, name);
 		if (word(i.gateway))
 			route_line(t, name, 0, word(i.gateway), 0);
 		route_line(t, name, word(i.ip) & word(i.mask), 0, word(i.mask));
@@ -224,7 +226,7 @@ static void show_net_if_inet6(struct text *t, struct process *p)
 		for (unsigned k = 0; k < i.v6_count; k++) {
 			const uint8_t *b = i.v6[k].ip;
 			bool local = b[0] == 0xfe && (b[1] & 0xc0) == 0x80;
-			link_name(n, name);
+			net_link_name(n, name);
 			for (unsigned c = 0; c < 16; c++)
 				text_print(t, "%02x", b[c]);
 			text_print(t, " %02x %02x %02x 80 %8s\n", n, i.v6[k].prefix,

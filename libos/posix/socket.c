@@ -99,6 +99,8 @@ static long socket_open(struct socket *s)
 	case AF_INET:
 	case AF_INET6:
 		return inet_open(s);
+	case AF_NETLINK:
+		return netlink_open(s);
 	default:
 		return -EAFNOSUPPORT;
 	}
@@ -143,7 +145,8 @@ CALL4(socketpair, family, type, protocol, fds)
 	if (error)
 		return error;
 	if (family != AF_UNIX)
-		return family == AF_INET || family == AF_INET6 ? -EOPNOTSUPP : -EAFNOSUPPORT;
+		return family == AF_INET || family == AF_INET6 || family == AF_NETLINK ?
+			-EOPNOTSUPP : -EAFNOSUPPORT;
 	struct socket *a = socket_new(family, type & SOCK_TYPE_MASK, protocol);
 	struct socket *b = socket_new(family, type & SOCK_TYPE_MASK, protocol);
 	error = a && b ? unix_pair(a, b) : -ENOMEM;

@@ -20,6 +20,7 @@ struct address {
 		struct linux_sockaddr_in in;
 		struct linux_sockaddr_in6 in6;
 		struct linux_sockaddr_un un;
+		struct linux_sockaddr_nl nl;
 	};
 };
 
@@ -75,6 +76,7 @@ struct socket {
 	union {
 		struct endpoint *endpoint;	/* inet.c */
 		struct unix_end *end;		/* unix.c */
+		struct netlink *netlink;	/* netlink.c */
 	};
 	bool connecting;			/* inet.c: connect() has not told the end yet */
 	int option[16];				/* inet.c: values that are kept */
@@ -84,6 +86,7 @@ struct socket {
 long inet_open(struct socket *s);
 long inet_filter_set(struct socket *s, uint64_t user, uint32_t length);	/* ICMPV6_FILTER */
 long unix_open(struct socket *s);
+long netlink_open(struct socket *s);
 /* A pair, both open; -errno: neither is. */
 long unix_pair(struct socket *a, struct socket *b);
 

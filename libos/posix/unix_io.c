@@ -4,6 +4,7 @@
  * as it likes; what a packet brings with it comes with its first byte.  Who waits for room in a queue
  * is woken by going through all ends: it happens only after a queue was full.
  */
+#include "libos/posix/net.h"
 #include "libos/posix/poll.h"
 #include "libos/posix/unix.h"
 
@@ -288,6 +289,6 @@ long unix_ioctl(struct socket *s, uint32_t command, uint64_t arg)
 		n = e->connected && e->type != SOCK_DGRAM ? e->peer->bytes : 0;
 		return copy_to_user(arg, &n, sizeof n);
 	default:
-		return -ENOTTY;
+		return net_ioctl(command, arg);		/* about links any socket may ask */
 	}
 }

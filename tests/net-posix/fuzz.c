@@ -57,22 +57,26 @@ static void place(void)
 		.msg_control = (void *)pointer(), .msg_controllen = any(300) };
 	struct { struct cmsghdr head; int fd; } rights = { { .cmsg_len = CMSG_LEN(4 * any(3)),
 		.cmsg_level = SOL_SOCKET, .cmsg_type = any(3) }, any(20) };
+	struct { uint32_t length; uint16_t type, flags; uint32_t seq, port, family; } netlink = {
+		any(4) ? 20 : any(64), any(4) ? 18 + 4 * any(3) : any(64), any(4) ? 0x301 : any(0x400),
+		number(), any(2), any(2) ? 0 : any(20) };
 
 	snprintf(local.sun_path + any(2), 20, "u%d", (int)any(4));
 	memcpy(buffer + ROOM, &v, sizeof v);
-	switch (any(5)) {
+	switch (any(6)) {
 	case 0: memcpy(at, &v4, sizeof v4); break;
 	case 1: memcpy(at, &v6, sizeof v6); break;
 	case 2: memcpy(at, &local, sizeof local); break;
 	case 3: memcpy(at, &m, sizeof m); break;
 	case 4: memcpy(at, &rights, sizeof rights); break;
+	case 5: memcpy(at, &netlink, sizeof netlink); break;
 	}
 }
 
 /* What a call needs to get anywhere, or to come back soon. */
 static void guide(long call, uint64_t *a)
 {
-	static const int families[] = { AF_UNIX, AF_INET, AF_INET6, 99 };
+	static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, 99 };
 	static const int levels[] = { SOL_SOCKET, IPPROTO_IP, IPPROTO_TCP, IPPROTO_IPV6, 58, 17 };
 	static const int requests[] = { 0x541b, 0x5411, 0x5421, 0x8912, 0x8913, 0x8915, 0x8927, 0x8933 };
 

@@ -12,6 +12,10 @@ $(POSIX_TEST_DIR)/bin/%: tests/posix/prog/%.c tests/posix/prog/test.h
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_CC) $(MUSL_CFLAGS) -static -o $@ $<
 
+# musl has no headers of the kernel: the system's serve.
+$(POSIX_TEST_DIR)/bin/netlink: MUSL_CFLAGS += -idirafter /usr/include \
+	-idirafter /usr/include/x86_64-linux-gnu
+
 # The same source as a static position-independent executable, for which musl-gcc's own start
 # files are wrong: rcrt1.o relocates the program itself.
 MUSL_LIB := /usr/lib/x86_64-linux-musl

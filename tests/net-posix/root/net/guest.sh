@@ -53,6 +53,11 @@ case_is in-use "$(httpd -p 80 2>&1)" 'httpd: bind: Address already in use'
 case_is dhcp "$(sed -n 1p /etc/resolv.conf)" 'nameserver 10.0.2.3'
 case_is address "$(ifconfig eth0 | grep -o 'addr:[0-9.]*' | head -n 1)" 'addr:10.0.2.15'
 case_is route "$(route -n | grep -c '^0.0.0.0 *10.0.2.2 ')" 1
+case_is ip-addr "$(ip addr show dev eth0 | grep -o 'inet [0-9./]*')" 'inet 10.0.2.15/24'
+case_is ip-route "$(ip route | tr '\n' ';')" \
+	'default via 10.0.2.2 dev eth0 ;10.0.2.0/24 dev eth0 scope link  src 10.0.2.15 ;'
+case_is ip-only-looks "$(ip addr add 10.9.9.9/24 dev eth0 2>&1)" \
+	'ip: RTNETLINK answers: Operation not supported'
 dns 10.0.2.2 & dns=$!
 rm /etc/resolv.conf
 echo nameserver 127.0.0.1 > /etc/resolv.conf
