@@ -1,9 +1,9 @@
 /* AF_NETLINK: links, addresses and routes, as `ip` and getifaddrs ask for them (NETLINK_ROUTE).
  *
- * A request is answered when it is sent: what is asked for is written in one datagram, the end of the
- * list in another, as Linux does.  Nothing can be changed, and nothing is told unasked: addresses come
- * by DHCP, once.  Left to others: what links there are (net/stack.h); routes of IPv6, which the stack
- * does not tell.
+ * A request is answered when it is sent: what is asked for is written in one datagram, the end of
+ * the list in another, as Linux does.  Nothing can be changed, and nothing is told unasked: addresses
+ * come by DHCP, once.  Left to others: what links there are (net/stack.h); routes of IPv6, which the
+ * stack does not tell.
  */
 #include "libos/posix/linux_netlink.h"
 #include "libos/posix/net.h"
@@ -196,8 +196,8 @@ _Static_assert((1 + STACK_LINKS) * 5 * 96 <= ANSWER_ROOM - 512, "an answer fits"
 /* ---- requests ------------------------------------------------------------------------------ */
 
 /* With the request behind it; one that went well with its head alone. */
-static long error_answer(struct socket *s, const struct linux_nlmsghdr *request, const uint8_t *body,
-	int error)
+static long error_answer(struct socket *s, const struct linux_nlmsghdr *request,
+	const uint8_t *body, int error)
 {
 	const struct linux_nlmsgerr e = { error, *request };
 	size_t n = error ? request->length - sizeof *request : 0;
@@ -257,7 +257,7 @@ static long request_answer(struct socket *s, const struct linux_nlmsghdr *h, con
 		h->flags & NLM_F_ACK ? error_answer(s, h, body, 0) : 0;
 }
 
-/* ---- as a socket ------------------------------------------------------------------------------ */
+/* ---- as a socket ---------------------------------------------------------------------------- */
 
 long netlink_open(struct socket *s)
 {

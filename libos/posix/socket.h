@@ -91,7 +91,8 @@ long netlink_open(struct socket *s);
 long unix_pair(struct socket *a, struct socket *b);
 
 struct socket *socket_of(struct file *f);	/* NULL: it is none */
-/* That of a descriptor (s NULL: its file will do): 0, and the file is to be put; -EBADF, -ENOTSOCK. */
+/* That of a descriptor (s NULL: its file will do): 0, and the file is to be put; -EBADF,
+ * -ENOTSOCK. */
 long socket_get(int fd, struct file **f, struct socket **s);
 static inline bool socket_flag(const struct socket *s, unsigned option)
 {

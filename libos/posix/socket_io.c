@@ -20,7 +20,8 @@ long address_from_user(struct address *a, uint64_t user, uint64_t length)
 	return a->length && copy_from_user(a->byte, user, a->length) ? -EFAULT : 0;
 }
 
-long sized_to_user(const void *value, uint32_t size, uint64_t user, uint64_t user_length, bool whole)
+long sized_to_user(const void *value, uint32_t size, uint64_t user, uint64_t user_length,
+	bool whole)
 {
 	int32_t room;
 	if (copy_from_user(&room, user_length, sizeof room))

@@ -1,8 +1,8 @@
 /* Sockets of AF_UNIX: streams, datagrams, and packets in order, with descriptors and credentials.
  *
  * Here are the ends: how they come, meet and go, and what options they have.  An end outlives its
- * socket while others point at it.  Left to others: names (unix_names.c), bytes (unix_io.c), sleeping
- * (socket_io.c).
+ * socket while others point at it.  Left to others: names (unix_names.c), bytes (unix_io.c),
+ * sleeping (socket_io.c).
  */
 #include "libos/posix/unix.h"
 

@@ -1,5 +1,5 @@
-/* NETLINK_ROUTE: what programs learn of links and addresses, by getifaddrs and by messages of their own.
- * Only the loopback link is the same on all machines. */
+/* NETLINK_ROUTE: what programs learn of links and addresses, by getifaddrs and by messages of their
+ * own.  Only the loopback link is the same on all machines. */
 #include "test.h"
 #include <arpa/inet.h>
 #include <ifaddrs.h>
