@@ -4,7 +4,7 @@
 #include "libos/common/frames.h"
 #include "libos/common/time.h"
 
-#define PATIENCE_NS	NS_PER_SEC
+#define PATIENCE_NS	(30 * NS_PER_SEC)
 #define STACK_FRAMES	4u
 #define CALL_NUMBER	40		/* gate_cross.S has it, and the offsets, too */
 

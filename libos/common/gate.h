@@ -32,8 +32,8 @@ _Static_assert(sizeof(struct gate_message) == 64, "a cache line");
 /* ---- who calls --------------------------------------------------------------------- */
 
 /* control: of the calling context, whose gate_entry and gate_stack are used; its upcalls are masked.
- * EXO_OK: the service has answered, `result` and the words are its.  TIMEOUT: it did not within a
- * second (nor is asked again before it has); else the gate's error (CAP: the server is gone). */
+ * EXO_OK: the service has answered, `result` and the words are its.  TIMEOUT: it did not within half
+ * a minute (nor is asked again before it has); else the gate's error (CAP: the server is gone). */
 uint64_t gate_ask(uint64_t gate, struct exo_control *control, struct gate_message *message, unsigned op,
 	uint64_t word[GATE_WORDS], int64_t *result);
 

@@ -8,3 +8,5 @@ suite("web-e1000", ["tests/web/run", "--cpus", "2", "e1000"], seconds=120, long=
 suite("web-shared", ["tests/web/shared", "e1000e"], seconds=120)
 suite("web-shared-virtio", ["tests/web/shared", "virtio"], seconds=120, long=True)
 suite("web-long", [f"{BUILD}/tests/web", "30"], seconds=600, long=True)
+suite("web-sessions", ["tests/web/sessions", "e1000e", "1"], seconds=120)
+suite("web-sessions-virtio", ["tests/web/sessions", "virtio", "1"], seconds=120, long=True)

@@ -67,7 +67,7 @@ def _network(options):
     if options.nic == "none":
         return []
     model = {"virtio": "virtio-net-pci", "e1000e": "e1000e", "e1000": "e1000"}[options.nic]
-    forwards = (f",hostfwd={f.protocol}:127.0.0.1:{f.host}-:{f.machine}" for f in options.hostfwd)
+    forwards = (f",hostfwd={f.protocol}:127.0.0.1:{f.host}-{f.address}:{f.machine}" for f in options.hostfwd)
     return ["-netdev", "user,id=net0" + "".join(forwards), "-device", f"{model},netdev=net0,romfile="]
 
 

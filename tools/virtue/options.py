@@ -113,15 +113,15 @@ def _disk(text):
     return Disk(_file(file), model, drive)
 
 
-Forward = collections.namedtuple("Forward", "protocol host machine")
+Forward = collections.namedtuple("Forward", "protocol host address machine")
 
 
 def _forward(text):
-    match = re.fullmatch(r"(?:(tcp|udp):)?([0-9]{1,5}):([0-9]{1,5})", text)
-    if not match or not all(0 < int(port) < 65536 for port in match.groups()[1:]):
+    match = re.fullmatch(r"(?:(tcp|udp):)?([0-9]{1,5}):(?:([0-9]+(?:\.[0-9]+){3}):)?([0-9]{1,5})", text)
+    if not match or not all(0 < int(port) < 65536 for port in (match[2], match[4])):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not of the form [tcp:|udp:]PORT:PORT, the host's and the machine's")
-    return Forward(match[1] or "tcp", int(match[2]), int(match[3]))
+            f"{text!r} is not of the form [tcp:|udp:]PORT:[ADDRESS:]PORT, the host's and the machine's")
+    return Forward(match[1] or "tcp", int(match[2]), match[3] or "", int(match[4]))
 
 
 def _words(text):
@@ -161,7 +161,7 @@ def _add_machine_options(parser, build):
     add("--nic", choices=(*NIC_MODELS, "none"),
         help="the network card, on QEMU's user network (default virtio; with --icount, or with a network or "
              "machine by --qemu, none)")
-    add("--hostfwd", type=_forward, action="append", default=[], metavar="[udp:]PORT:PORT",
+    add("--hostfwd", type=_forward, action="append", default=[], metavar="[udp:]PORT:[ADDRESS:]PORT",
         help="connections to a port of the host (127.0.0.1) go to one of the machine (may be repeated)")
     add("--iso", type=_file, metavar="FILE", help=f"boot image (default {build}/virtue.iso)")
     add("--module", type=_module, action="append", default=[], metavar="NAME=FILE",
