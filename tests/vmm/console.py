@@ -5,7 +5,9 @@ patience: `expect` waits for a pattern in what came since the last match. What i
 to the callers.
 """
 
+import errno
 import os
+import pty
 import re
 import selectors
 import shlex
@@ -30,16 +32,23 @@ def need(what, condition):
 
 
 class Machine:
-    """`command` runs in the machine's shell; options are ./virtue run's."""
+    """`command` runs in the machine's shell; without one, the shell itself, on a terminal. Options are
+    ./virtue run's."""
 
     def __init__(self, command, *options, log="vmm"):
-        words = [os.path.join(TOP, "virtue"), "run", "--icount", "--timeout", "0", "--log",
-                 os.path.join(BUILD, "tests", "logs", f"{log}.log"), *options]
-        self.words = words + ["--", command]
-        self._process = subprocess.Popen(self.words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                         stderr=subprocess.STDOUT, cwd=TOP)
+        self.words = [os.path.join(TOP, "virtue"), "run", "--icount", "--timeout", "0", "--log",
+                      os.path.join(BUILD, "tests", "logs", f"{log}.log"), *options]
+        if command:
+            self.words += ["--", command]
+            (theirs, self._keys), (self._screen, shown) = os.pipe(), os.pipe()
+        else:
+            self._keys, theirs = pty.openpty()
+            self._screen, shown = os.dup(self._keys), os.dup(theirs)
+        self._process = subprocess.Popen(self.words, stdin=theirs, stdout=shown, stderr=shown, cwd=TOP)
+        os.close(theirs)
+        os.close(shown)
         self._selector = selectors.DefaultSelector()
-        self._selector.register(self._process.stdout, selectors.EVENT_READ)
+        self._selector.register(self._screen, selectors.EVENT_READ)
         self._text = ""
         self.all = ""
 
@@ -54,12 +63,19 @@ class Machine:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+        os.close(self._keys)
+        os.close(self._screen)
 
     def _more(self, deadline):
         """Takes what comes; False at the end of file."""
         if not self._selector.select(max(0, deadline - time.monotonic())):
             return True
-        data = os.read(self._process.stdout.fileno(), 65536)
+        try:
+            data = os.read(self._screen, 65536)
+        except OSError as error:
+            if error.errno != errno.EIO:        # a terminal that nobody has open any more
+                raise
+            data = b""
         text = data.decode(errors="replace")
         self._text += text
         self.all += text
@@ -80,8 +96,9 @@ class Machine:
             alive = self._more(deadline)
 
     def send(self, text):
-        self._process.stdin.write(text.encode())
-        self._process.stdin.flush()
+        data = text.encode()
+        while data:
+            data = data[os.write(self._keys, data):]
 
     def shell(self, command, status=0, seconds=PATIENCE):
         """Runs a command in the guest's shell; what it printed, the echo left out."""

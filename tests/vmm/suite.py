@@ -18,8 +18,8 @@ CASES = ["--add", f"{BUILD}/tests/vmm/cases"]
 suite("vmm", shell("sh /vmm/cases", *CASES), seconds=400)
 suite("vmm-rogue", shell("sh /rogue/cases", "--add", f"{BUILD}/tests/vmm/rogue"), seconds=300)
 suite("vmm-linux", ["tests/vmm/linux", "grub", "shell"], seconds=900)
-suite("vmm-linux-long", ["tests/vmm/linux", "grub-boots", "init-ends", "stop", "disk-smp", "disk-cow",
-                         "installer"], seconds=3000, long=True)
+suite("vmm-linux-long", ["tests/vmm/linux", "grub-boots", "init-ends", "stop", "terminal", "disk-smp",
+                         "disk-cow", "installer"], seconds=3000, long=True)
 suite("vmm-dmesg", ["tests/vmm/dmesg"], seconds=3000, long=True)
 suite("vmm-spin", shell("sh /vmm/spin", *CASES), seconds=300, long=True)
 suite("vmm-several", shell("sh /vmm/several", "--icount", "--guests=debian", "--mem", "1500M", *CASES),
