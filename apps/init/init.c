@@ -175,7 +175,8 @@ static unsigned session_disks(struct spawn_cap *out, unsigned max)
 		}
 		bool fixed = info.flags & EXO_DISK_READ_ONLY;
 		snprintf(names[n], sizeof names[n], CAP_DISK "%u", n);
-		out[n] = (struct spawn_cap){ names[n], extent, EXO_R_GRANT | EXO_R_READ | (fixed ? 0 : EXO_R_WRITE),
+		out[n] = (struct spawn_cap){ names[n], extent,
+			EXO_R_GRANT | EXO_R_READ | (fixed ? 0 : EXO_R_WRITE),
 			POLICY_LABEL, info.count - POLICY_LABEL };
 		log_line("init: %s: the session's %s%s", c->name, names[n++], fixed ? ", read-only" : "");
 	}

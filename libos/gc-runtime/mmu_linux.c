@@ -4,8 +4,8 @@
  * accessed and dirty bits are set by signals: how the kernel comes to send them is a mechanism's
  * (mmu_linux_bits.h).
  *
- * Left to others: the same as mmu.h says; revocation, which has no counterpart on Linux and is played
- * by mmu_linux_revoke.c.
+ * Left to others: the same as mmu.h says; revocation, which has no counterpart on Linux and is
+ * played by mmu_linux_revoke.c.
  */
 #define _GNU_SOURCE
 #include "libos/gc-runtime/mmu_check.h"
@@ -62,8 +62,8 @@ void mmu_frame_put(uint64_t frame)
 
 /* ---- mappings -------------------------------------------------------------------------------- */
 
-/* How many pages from i on (at most n) one call can serve: equal access, and, for mappings, adjacent
- * frames. */
+/* How many pages from i on (at most n) one call can serve: equal access, and, for mappings,
+ * adjacent frames. */
 static uint32_t run(uint32_t page, uint32_t n, bool frames)
 {
 	uint32_t k = 1;

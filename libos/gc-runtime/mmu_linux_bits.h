@@ -1,8 +1,8 @@
 /* How the Linux back end of mmu.h notices accesses: one mechanism a file, behind one interface.
  *
- * mmu.pte is an array there that mmu_linux.c keeps.  A mechanism makes the kernel stop each access that
- * would set a bit the entry has not, or that it forbids; the signal sets the bit, and asks the mechanism
- * to let such accesses pass.
+ * mmu.pte is an array there that mmu_linux.c keeps.  A mechanism makes the kernel stop each access
+ * that would set a bit the entry has not, or that it forbids; the signal sets the bit, and asks
+ * the mechanism to let such accesses pass.
  */
 #ifndef GC_MMU_LINUX_BITS_H
 #define GC_MMU_LINUX_BITS_H

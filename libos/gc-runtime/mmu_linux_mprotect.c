@@ -1,6 +1,6 @@
-/* Accesses noticed by protection, on any Linux: a page without A is PROT_NONE, one without D PROT_READ,
- * as Boehm's collector and user-level pagers do it.  Stretches of other protection are mappings (VMAs) of
- * their own to the kernel.  See mmu_linux_bits.h.
+/* Accesses noticed by protection, on any Linux: a page without A is PROT_NONE, one without D
+ * PROT_READ, as Boehm's collector and user-level pagers do it.  Stretches of other protection are
+ * mappings (VMAs) of their own to the kernel.  See mmu_linux_bits.h.
  */
 #include "libos/gc-runtime/mmu_linux_bits.h"
 

@@ -1,5 +1,5 @@
-/* Revocation on Linux, where no kernel asks a process for pages: this file plays its part, for tests, and
- * keeps what it was given.  See mmu_linux.h.
+/* Revocation on Linux, where no kernel asks a process for pages: this file plays its part, for
+ * tests, and keeps what it was given.  See mmu_linux.h.
  */
 #include "libos/gc-runtime/mmu_linux.h"
 #include "libos/gc-runtime/mmu_linux_bits.h"

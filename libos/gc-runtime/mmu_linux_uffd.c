@@ -1,13 +1,13 @@
-/* Accesses noticed by userfaultfd, on Linux since 5.19: the kernel's own page-table entries are changed,
- * no mapping is split.  See mmu_linux_bits.h.
+/* Accesses noticed by userfaultfd, on Linux since 5.19: the kernel's own page-table entries are
+ * changed, no mapping is split.  See mmu_linux_bits.h.
  *
  *	no D, or no W	the entry is write-protected (UFFDIO_WRITEPROTECT)
  *	no A		it is removed (MADV_DONTNEED: of shared memory the page stays), and its return is a
  *			"minor fault", which UFFDIO_CONTINUE ends
  *
  * Each is served by the thread that has it, as a SIGBUS (UFFD_FEATURE_SIGBUS): a thread that reads
- * faults from the descriptor costs two switches more.  It needs no privilege, as the faults of
- * user mode are all there are (UFFD_USER_MODE_ONLY).
+ * faults from the descriptor costs two switches more.  It needs no privilege, as the faults of user
+ * mode are all there are (UFFD_USER_MODE_ONLY).
  */
 #define _GNU_SOURCE
 #include "libos/gc-runtime/mmu_linux_bits.h"
@@ -51,8 +51,8 @@ static int start(void)
 	return -error;
 }
 
-/* Linux 6.1 says ENOENT of what is not one mapping (VMA), which pages with frames here and there are
- * not. */
+/* Linux 6.1 says ENOENT of what is not one mapping (VMA), which pages with frames here and there
+ * are not. */
 static void write_protect(uint32_t page, uint32_t n, bool on)
 {
 	struct uffdio_writeprotect w = { range(page, n), on ? UFFDIO_WRITEPROTECT_MODE_WP :

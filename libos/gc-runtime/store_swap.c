@@ -1,10 +1,10 @@
-/* A store in Linux's own swap space: a slot is a page of anonymous memory that the kernel was told to page
- * out.  See store.h.
+/* A store in Linux's own swap space: a slot is a page of anonymous memory that the kernel was told
+ * to page out.  See store.h.
  *
- * So the collectors and pagers of this runtime, which choose what leaves, use the same swap partition
- * or file, and the same path to it, as a program whose pages Linux chooses.  There must be some
- * (mkswap, swapon).  A page that was written stays in memory until the disk has it: the kernel
- * waits for it when it needs the memory.  What it cannot write it keeps, and tells nobody.
+ * So the collectors and pagers of this runtime, which choose what leaves, use the same swap
+ * partition or file, and the same path to it, as a program whose pages Linux chooses.  There must
+ * be some (mkswap, swapon).  A page that was written stays in memory until the disk has it: the
+ * kernel waits for it when it needs the memory.  What it cannot write it keeps, and tells nobody.
  */
 #define _GNU_SOURCE
 #include "libos/gc-runtime/store.h"

@@ -1,5 +1,5 @@
-/* The cases of the MMU interface on Linux under one mechanism; what the kernel says of the same pages; and
- * revocation, whose kernel is played by the back end.
+/* The cases of the MMU interface on Linux under one mechanism; what the kernel says of the same
+ * pages; and revocation, whose kernel is played by the back end.
  *
  *	mmu [auto|uffd|mprotect]	the cases
  *	mmu refused			where userfaultfd is forbidden, as in a container
@@ -31,7 +31,7 @@ static void result(const char *name, bool right)
 	failures += !right;
 }
 
-/* ---- revocation ------------------------------------------------------------------------------- */
+/* ---- revocation --------------------------------------------------------------------------- */
 
 static uint64_t asked;
 static void on_revoke(uint64_t frames, uint64_t deadline)
@@ -66,7 +66,7 @@ static bool revocation(void)
 	return mmu_frames_total() == total - 15 && !mmu_frame(100);
 }
 
-/* ---- the kernel's word ------------------------------------------------------------------------ */
+/* ---- the kernel's word -------------------------------------------------------------------- */
 
 #define PAGES	64u
 
@@ -93,9 +93,9 @@ static bool soft_dirty(void)
 
 static volatile uint64_t *word_of(uint32_t page) { return mmu_address(page); }
 
-/* The soft-dirty bits of the kernel are those of the entries, after writes here and there.  Not under uffd:
- * before Linux 6.2 a page whose write-protection by it is lifted can be written without becoming
- * soft-dirty. */
+/* The soft-dirty bits of the kernel are those of the entries, after writes here and there.  Not
+ * under uffd: before Linux 6.2 a page whose write-protection by it is lifted can be written
+ * without becoming soft-dirty. */
 static bool dirty_alike(void)
 {
 	uint64_t d;
@@ -133,7 +133,7 @@ static bool entries_alike(void)
 	return !mmu_do(MMU_UNMAP, 0, PAGES, 0, 0) && !differ;
 }
 
-/* ---- the beginning ---------------------------------------------------------------------------- */
+/* ---- the beginning ------------------------------------------------------------------------ */
 
 /* From now on userfaultfd is EPERM. */
 static bool forbid_userfaultfd(void)
@@ -156,7 +156,8 @@ static int refused(void)
 		return port_print("FAIL mmu_refused: no filter\n"), 1;
 	if (!mmu_select("uffd") || mmu_init(PAGES, PAGES, &why) != -EPERM)
 		return port_print("FAIL mmu_refused: uffd was not refused\n"), 1;
-	if (!mmu_select("auto") || mmu_init(PAGES, PAGES, &why) || strcmp(mmu_mechanism(&about), "mprotect"))
+	if (!mmu_select("auto") || mmu_init(PAGES, PAGES, &why) ||
+	    strcmp(mmu_mechanism(&about), "mprotect"))
 		return port_print("FAIL mmu_refused: auto is not mprotect\n"), 1;
 	return port_print("ok mmu_refused\n"), 0;
 }

@@ -1,5 +1,5 @@
-/* Frames on offer (the domain page's bitmaps): what a domain offers that it may not give, bitmaps that
- * are none, and bitmaps that change while the kernel reads them.
+/* Frames on offer (the domain page's bitmaps): what a domain offers that it may not give, bitmaps
+ * that are none, and bitmaps that change while the kernel reads them.
  *
  * The tester asks children of its own for frames meanwhile, by domain_revoke.
  */
@@ -23,7 +23,8 @@ static uint64_t page_pfn;
 
 static bool ready(void)
 {
-	return (page_pfn = page_at(PAGE_VA, PTE_RW)) && !exo_domain_ctl(0, EXO_DOM_PAGE, page_pfn, 0).status;
+	page_pfn = page_at(PAGE_VA, PTE_RW);
+	return page_pfn && !exo_domain_ctl(0, EXO_DOM_PAGE, page_pfn, 0).status;
 }
 
 /* The bitmap of the frame, a page of its own. */
@@ -90,8 +91,8 @@ static bool offer_foreign(void)
 	return true;
 }
 
-/* Bitmaps that are the tester's, the neighbour's, the kernel's, tables, objects, nothing: to be cleared
- * there, a bit would have to be read there. */
+/* Bitmaps that are the tester's, the neighbour's, the kernel's, tables, objects, nothing: to be
+ * cleared there, a bit would have to be read there. */
 static bool no_bitmaps(void)
 {
 	const uint32_t bad[] = { told->secret[0], told->secret[1], told->secret[2], told->secret[3],
@@ -140,13 +141,14 @@ static uint64_t offers(void)
 		exo_yield(0);
 }
 
-/* Frames are offered and taken back all the time, and so are bitmaps: one that comes and goes, one that is a
- * table every other time, none, the tester's. */
+/* Frames are offered and taken back all the time, and so are bitmaps: one that comes and goes, one
+ * that is a table every other time, none, the tester's. */
 static uint64_t offers_race(void)
 {
 	static uint64_t mine[EXO_PAGE_SIZE / 8];
 	EXPECT(ready());
-	uint64_t *map = bitmap(told->object), k = told->object / EXO_SPARE_BITS, other = frame_alloc_zero();
+	uint64_t *map = bitmap(told->object), k = told->object / EXO_SPARE_BITS;
+	uint64_t other = frame_alloc_zero();
 	const uint32_t choice[] = { page->spare[k], other, 0, told->secret[0] };
 	for (unsigned i = 0; i < POOL; i++) {
 		uint64_t pfn = frame_take();
@@ -191,8 +193,8 @@ uint64_t offers_in_flight(void)
 
 static struct child c;
 
-/* n frames, asked for until they are there or that many times; the last answer.  *ever: the most that were
- * there. */
+/* n frames, asked for until they are there or that many times; the last answer.  *ever: the most
+ * that were there. */
 static uint64_t ask(uint64_t n, uint64_t deadline, uint64_t *ever)
 {
 	struct exo_result r = { .status = EXO_AGAIN };
