@@ -16,6 +16,7 @@ VIRTUE_NOTE("bare");
 #define SUPPLY_SMALL	2048u
 #define OTHERS		5000u		/* frames of a supplier beside them, and beside its store in memory */
 #define SAMPLES		100u
+#define SAMPLES_MIN	4u
 #define CHECK(what)	do { if (!(what)) return #what; } while (0)
 
 #define IMAGE(name, file) \
@@ -170,10 +171,12 @@ static void sort(uint64_t *v, unsigned n)
 		}
 }
 
+/* As many samples as two children are good for: to make one takes longer than to ask it. */
 static const char *figure(const char *supply, uint64_t k)
 {
-	unsigned n = k > 1024 ? 16384 * 10 / k : SAMPLES;
+	unsigned n = 2 * SUPPLY / k;
 	const char *wrong = NULL;
+	n = n > SAMPLES ? SAMPLES : n < SAMPLES_MIN ? SAMPLES_MIN : n;
 	for (samples = 0; samples < n && !wrong;)
 		wrong = supplies(supply, k, SUPPLY);
 	sort(sample, samples);
