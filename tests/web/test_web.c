@@ -4,27 +4,17 @@
  * usage: web ROUNDS [SEED].  Time passes only here, so that a run repeats by its seed.
  */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include "libos/posix/net/stack.h"
 #include "tests/stack/wire.h"
+#include "tests/web/client.h"
 #include "apps/web/web.h"
 
-#define CHECK(x) do { if (!(x)) { \
-		printf("FAIL web %s line %d: %s, seed %lu\n", test, __LINE__, #x, seed); \
-		exit(1); \
-	} } while (0)
-#define BODY_MAX 200000u
 #define SCRATCH	16u
 #define STORM	4u			/* clients in a storm, of which a few may be given up */
 
-static const char *test = "";
-static uint64_t seed = 1;
 static struct stack_link link_ = { .mac = { 2, 0, 0, 0, 0, 1 } };
 static const uint8_t server_mac[6] = { 2, 0, 0, 0, 0, 2 }, server_ip[4] = { 10, 0, 0, 2 };
 static const uint8_t client_at[4] = { 10, 0, 0, 1 };
-static struct stack_address client_ip, server;
 
 static uint64_t sent_to_client;
 enum { CLIENT, SERVER };		/* the wire's ends */
@@ -131,17 +121,14 @@ static struct web_segment *scratch(void)
 	return one;
 }
 
-/* Pages: /N is one of N bytes. */
-#define PAGES 8u
-static const unsigned sizes[PAGES] = { 0, 1, 1000, 1338, 1460, 5000, 65536, BODY_MAX };
+/* /N is one of N bytes. */
 static struct web_page pages[PAGES], missing;
-static uint8_t body[BODY_MAX];
 
 static struct web_page *find(const char *path)
 {
 	char name[20];
 	for (unsigned i = 0; path && i < PAGES; i++) {
-		snprintf(name, sizeof name, "/%u", sizes[i]);
+		snprintf(name, sizeof name, "/%u", page_sizes[i]);
 		if (!strcmp(path, name))
 			return &pages[i];
 	}
@@ -159,103 +146,13 @@ static void page_make(struct web_page *p, const char *status, size_t size)
 
 /* ---- clients ------------------------------------------------------------------------------- */
 
-static uint32_t now_ms(void) { return wire_now; }
-static uint32_t any(void) { return chance(~0u); }
-static void stack_panics(const char *why)
-{
-	printf("FAIL web %s: %s, seed %lu\n", test, why, seed);
-	exit(1);
-}
-static void changed(void *arg) { (void)arg; }
-
-struct client {
-	struct endpoint *e;
-	uint16_t port;
-	char *got;
-	size_t size, all;
-	unsigned requests;
-	unsigned page[4];
-	bool slow;
-	char text[400];
-	size_t length, told;
-};
-
-static void client_connect(struct client *c)
-{
-	CHECK((c->e = stack_open(STACK_TCP, 0, changed, NULL)) && !stack_bind(c->e, &client_ip));
-	CHECK(stack_connect(c->e, &server) == -EINPROGRESS);
-	c->port = stack_local(c->e).port;
-	seen[c->port] = (struct seen){ 0 };
-}
-
-/* So many requests on one connection, the last one of which ends it; in pieces, or all at once. */
-static void client_start(struct client *c, unsigned requests)
-{
-	*c = (struct client){ .requests = requests, .slow = !chance(3) };
-	for (unsigned i = 0; i < requests; i++) {
-		c->page[i] = chance(PAGES);
-		c->all += sizes[c->page[i]] + 400;
-		c->length += snprintf(c->text + c->length, sizeof c->text - c->length,
-			"GET /%u%s HTTP/1.1\r\nHost: x\r\n%s\r\n", sizes[c->page[i]], chance(2) ? "" : "?q",
-			i == requests - 1 ? "Connection: close\r\n" : "");
-	}
-	c->got = malloc(c->all);
-	client_connect(c);
-}
-
-/* True while it goes on. */
-static bool client_go_on(struct client *c)
-{
-	if (seen[c->port].reset)
-		return false;
-	if (!(stack_poll(c->e) & (STACK_WRITABLE | STACK_READABLE | STACK_ENDED)))
-		return true;
-	if (c->told < c->length) {
-		size_t n = !c->slow || chance(2) ? c->length - c->told : 1 + chance(c->length - c->told);
-		long r = stack_send(c->e, c->text + c->told, n);
-		c->told += r > 0 ? r : 0;
-	}
-	if (c->slow && chance(20))
-		return true;
-	long r = stack_receive(c->e, c->got + c->size, c->all - c->size < 5000 ? c->all - c->size : 5000);
-	CHECK(r >= 0 || r == -EAGAIN);
-	c->size += r > 0 ? r : 0;
-	return r != 0;
-}
-
-/* Each answer's head and body, as far as they are there: how many are whole. */
-static unsigned client_answers(const struct client *c)
-{
-	size_t at = 0;
-	for (unsigned i = 0; i < c->requests; i++) {
-		unsigned size = sizes[c->page[i]], n;
-		char *end = memmem(c->got + at, c->size - at, "\r\n\r\n", 4), *field;
-		if (!end)
-			return i;
-		CHECK(!memcmp(c->got + at, "HTTP/1.1 200 OK\r\n", 17));
-		field = memmem(c->got + at, end - c->got - at, "Content-Length: ", 16);
-		CHECK(field && sscanf(field + 16, "%u", &n) == 1 && n == size);
-		CHECK(!memmem(c->got + at, end - c->got - at, "keep-alive", 10) == (i == c->requests - 1));
-		at = end + 4 - c->got;
-		n = c->size - at < size ? c->size - at : size;
-		CHECK(!memcmp(c->got + at, body, n));
-		if (n < size)
-			return i;
-		at += size;
-	}
-	CHECK(at == c->size);
-	return c->requests;
-}
-
 /* Served, or given up by the server, that had reason to.  True: served. */
 static bool client_end(struct client *c)
 {
 	const struct seen *s = &seen[c->port];
 	bool served = client_answers(c) == c->requests && !s->reset;
 	CHECK(served || (s->ended && s->silence >= (s->reset ? PATIENCE : IDLE)));
-	stack_close(c->e);
-	free(c->got);
-	c->e = NULL;
+	client_close(c);
 	return served;
 }
 
@@ -269,6 +166,12 @@ static void settle(void)
 		CHECK(!pages[i].users);
 }
 
+static void start(struct client *c)
+{
+	client_start(c, 1 + chance(4), PAGES);
+	seen[c->port] = (struct seen){ 0 };
+}
+
 /* How many clients were not served. */
 static unsigned run(const char *name, unsigned clients, unsigned lose, unsigned repeat, unsigned spoil,
 	unsigned delay, unsigned full)
@@ -279,11 +182,11 @@ static unsigned run(const char *name, unsigned clients, unsigned lose, unsigned 
 	chance_seed(seed);
 	wire.lose = lose, wire.repeat = repeat, wire.spoil = spoil, wire.delay = delay, wire.full = full;
 	for (unsigned i = 0; i < clients; i++)
-		client_start(&c[i], 1 + chance(4));
+		start(&c[i]);
 	for (uint32_t begun = wire_now; open; tick()) {
 		CHECK(wire_now - begun < 3000000);
 		for (unsigned i = 0; i < clients; i++)
-			if (c[i].e && !client_go_on(&c[i])) {
+			if (c[i].e && (seen[c[i].port].reset || !client_go_on(&c[i]))) {
 				unserved += !client_end(&c[i]);
 				open--;
 			}
@@ -403,21 +306,14 @@ static void garbage(void)
 
 int main(int argc, char **argv)
 {
-	static const struct stack_system system = { now_ms, any, malloc, free, stack_panics };
 	static const struct web_system web = { now_ns, ready, server_sends, scratch, find };
 	unsigned rounds = argc > 1 ? atoi(argv[1]) : 1;
 	seed = argc > 2 ? strtoul(argv[2], NULL, 0) : 1;
-	for (unsigned i = 0; i < BODY_MAX; i++)
-		body[i] = (i * 31 >> 3) + i;
-	for (unsigned i = 0; i < PAGES; i++)
-		page_make(&pages[i], "200 OK", sizes[i]);
-	page_make(&missing, "404 Not Found", 10);
-	stack_init(&system);
 	link_.send = client_sends;
-	stack_link_add(&link_);
-	client_ip = stack_v4(client_at, 0);
-	server = stack_v4(server_ip, 80);
-	stack_link_address(&link_, client_at, (uint8_t[]){ 255, 255, 255, 0 }, (uint8_t[4]){ 0 });
+	clients_init(&link_, client_at, server_ip);
+	for (unsigned i = 0; i < PAGES; i++)
+		page_make(&pages[i], "200 OK", page_sizes[i]);
+	page_make(&missing, "404 Not Found", 10);
 	web_init(&web, server_mac, server_ip, 80, 12345);
 	CHECK(!run("arp", 1, 0, 0, 0, 0, 0));
 	few_packets();
