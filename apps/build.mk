@@ -75,7 +75,7 @@ $(KTEST): $(KTEST_MAIN) $(BARE_CRT) $(LIBCOMMON) $(APP_LD)
 
 # Programs for the cases of domains started from the shell; a folder for ./virtue run --add.
 DOMAIN_CASES := $(BUILD)/tests/domain
-GUEST_TESTS += $(DOMAIN_CASES)/bin/filer $(DOMAIN_CASES)/bin/blocks $(DOMAIN_CASES)/cases $(DOMAIN_CASES).img
+GUEST_TESTS += $(DOMAIN_CASES)/bin/filer $(DOMAIN_CASES)/bin/blocks $(DOMAIN_CASES)/cases $(DOMAIN_CASES)/sessions $(DOMAIN_CASES).img
 
 # A disk of zeroes for a suite; its first blocks stay zeroes, so that init gives it away each time.
 $(BUILD)/tests/%.img:
@@ -89,6 +89,6 @@ $(DOMAIN_CASES)/bin/filer $(DOMAIN_CASES)/bin/blocks: $(DOMAIN_CASES)/bin/%: \
 	$(call link_app,0x400000)
 
 
-$(DOMAIN_CASES)/cases: tests/domain/cases
+$(DOMAIN_CASES)/cases $(DOMAIN_CASES)/sessions: $(DOMAIN_CASES)/%: tests/domain/%
 	@mkdir -p $(@D)
 	$(Q)cp $< $@

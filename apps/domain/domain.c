@@ -420,7 +420,6 @@ int main(int argc, char **argv)
 		}
 		if (!strcmp(argv[i], "--posix")) {
 			s.posix = 1;
-			s.slices += !s.slices;
 			i--;
 			continue;
 		}

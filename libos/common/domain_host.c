@@ -140,7 +140,7 @@ static bool build(struct domain_host *d, struct spawn *s, const struct domain_st
 	struct spawn_cap caps[9 + DOMAIN_GIFTS] = {
 		{ CAP_PROXY, loan.value, rights, 0, 0 },
 		{ CAP_PROXY_EVENT, d->config->event, EXO_R_SIGNAL, d->config->event_bits, 0 },
-		{ CAP_CLOCK, start_cap(start_page, CAP_CLOCK), EXO_R_READ, 0, 0 },
+		{ CAP_CLOCK, start_cap(start_page, CAP_CLOCK), EXO_R_READ | EXO_R_GRANT, 0, 0 },
 	};
 	*s = (struct spawn){ .elf = &d->elf, .quota = d->quota, .object = d->object, .table = d->table,
 		.caps = caps, .cap_count = 3, .cpu = d->config->cpu, .status = loan.status };

@@ -190,6 +190,8 @@ static long session_start(struct domain_file *d, struct domain_start *q, const c
 	gifts.module_count = gifts.cap_count;
 	if (!q->memory)
 		q->memory = SESSION_MEMORY;
+	if (!q->slices && config.slices)
+		q->slices = 1;
 	long error = image ? lessee_new(q, &d->lessee, &caps[gifts.cap_count]) : -ENOSYS;
 	if (error)
 		return error;

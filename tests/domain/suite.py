@@ -2,3 +2,5 @@
 
 suite("domain", shell(". /cases", "--add", f"{BUILD}/tests/domain", "--disk",
                       f"{BUILD}/tests/domain.img"), seconds=120)
+# Some fifteen sessions start one after another
+suite("domain-sessions", shell(". /sessions", "--cpus", "1", "--add", f"{BUILD}/tests/domain"), seconds=200, long=True)
