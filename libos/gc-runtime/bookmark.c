@@ -34,6 +34,7 @@ static void as_if_out(uint32_t p)
 {
 	if (page_of(p)->space == SPACE_MATURE)
 		region_cover_page(p);
+	page_of(p)->flags &= ~PAGE_GRAY;
 	again = true;
 }
 
@@ -54,7 +55,7 @@ static void back(uint32_t p)
 	if (page_of(p)->space == SPACE_NURSERY)
 		return;
 	if (!(page_of(p)->flags & PAGE_LEAF))
-		region_slots(p, true, unbookmark);
+		region_slots(p, true, unbookmark), region_gray(p);
 	else if (page_of(p)->space == SPACE_MATURE)
 		region_restore(p);
 }

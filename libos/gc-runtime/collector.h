@@ -29,6 +29,7 @@ struct gc_collector {
 extern const struct gc_collector collector_semi, collector_gen, collector_card, collector_bookmark,
 	collector_summary, collector_compact;
 extern const struct gc_collector *collector;
+extern uint64_t gc_step;		/* gc_options.step */
 /* A program's own, for gc_options.collector; before gc_init. */
 void gc_collector_add(const struct gc_collector *c);
 

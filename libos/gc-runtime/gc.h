@@ -106,10 +106,12 @@ struct gc_options {
 	const char *collector, *pager, *store;	/* NULL: the first of the list */
 	uint64_t memory;	/* bytes of frames for everything; 0: as much as there is */
 	uint64_t heap;		/* bytes of addresses; 0: GC_HEAP */
+	uint64_t step;		/* words that marking scans in a young collection; 0: GC_STEP */
 	bool verify;		/* walk the heap after each collection, hash pages in the store */
 	bool trace;		/* record page references */
 };
 #define GC_HEAP	(512ul << 20)
+#define GC_STEP	(1ul << 19)
 
 /* Ends the program with a message if it can't. */
 void gc_init(const struct gc_options *options);
@@ -136,6 +138,7 @@ struct gc_stats {
 	uint64_t start;			/* ns */
 	uint64_t allocated;		/* bytes of chunks and large objects */
 	uint64_t young, full;		/* collections */
+	uint64_t steps;			/* young ones that also marked a part of the heap */
 	uint64_t gc_time, pauses, pause_max;	/* ns; a pause is a collection */
 	uint64_t loads_mutator, loads_collector;	/* pages read from the store, by whose access */
 	uint64_t loads_ahead;		/* of both: nobody asked for them yet */

@@ -4,7 +4,10 @@
  * The nursery is [survivors | survivors | eden].  What survives a collection in eden is copied to the
  * empty survivors, what survives a second one becomes mature; so what was being built when a collection
  * came does not fill mature pages with garbage.  A page that refers to the nursery is not evicted
- * (gen_leaving): no collection has to read a page for its young references.
+ * (gen_leaving), unless nothing else is left: no collection has to read a page for its young references.
+ *
+ * A full collection is marked in steps, a step after each nursery collection; the remembered set is the
+ * barrier of that too (region_gray).
  */
 #include "libos/gc-runtime/gen.h"
 #include "libos/gc-runtime/port.h"
@@ -23,7 +26,10 @@ static struct {
 	unsigned now;			/* the half that holds survivors */
 	uint8_t *to, *to_end;		/* during a collection: the other half */
 	bool all;			/* everything becomes mature */
-	uint32_t threshold;		/* pages used that call for a full collection */
+	uint32_t live;			/* pages used after the last full collection */
+	uint32_t threshold, limit;	/* pages used that call for the next; for all of it at once */
+	uint64_t rate;			/* pages that a young collection makes mature, of late */
+	bool marked;			/* nothing was left to mark by the last one */
 } gen;
 
 static bool between(const void *o, uint32_t first, uint32_t end)
@@ -74,12 +80,16 @@ static bool evacuate_slot(gc_ref *slot)
 	return false;
 }
 
+static bool written(uint32_t p)
+{
+	return paging.card ? *CARD_WORD(p) != 0 : paging_written(p);
+}
+
 static bool remembered(uint32_t p)
 {
 	if (!page_in_use(p) || page_of(p)->flags & PAGE_LEAF)
 		return false;
-	return page_of(p)->flags & PAGE_REFERS || (page_of(p)->state == PAGE_IN &&
-		(paging.card ? *CARD_WORD(p) != 0 : paging_written(p)));
+	return page_of(p)->flags & PAGE_REFERS || (page_of(p)->state == PAGE_IN && written(p));
 }
 
 static void note_refers(uint32_t p, bool does)
@@ -92,6 +102,7 @@ static void scan_remembered(uint32_t first, uint32_t end)
 	for (uint32_t p = first; p < end; p++)
 		if (remembered(p)) {
 			refers = false;
+			region_gray(p);
 			region_slots(p, false, evacuate_slot);
 			note_refers(p, refers);
 			if (paging.card)
@@ -107,10 +118,10 @@ static bool has_left(const struct gc_object *o)
 	return r->space == SPACE_MATURE && r->state == PAGE_OUT && !(r->flags & PAGE_REFERS);
 }
 
-static void scan_copied(void)
+static void scan_copied(uint64_t base)
 {
 	uint64_t word;
-	while (region_pop(&word)) {
+	while (region_pop(&word, base)) {
 		struct gc_object *o = (struct gc_object *)word;
 		if (has_left(o))
 			continue;
@@ -131,6 +142,8 @@ static void nursery_fresh(uint32_t page, uint32_t n)
 
 static void collect_young(bool all)
 {
+	uint64_t base = region_depth();
+	uint32_t before = region.used;
 	gc_stats.young++;
 	gen.all = all;
 	gen.to = mmu_address(half(!gen.now));
@@ -140,11 +153,12 @@ static void collect_young(bool all)
 	scan_remembered(region.first, region.top);
 	scan_remembered(region.large, region.large_top);
 	roots_each(evacuate);
-	scan_copied();
+	scan_copied(base);
 	if (paging.record) {
 		paging_discard(half(gen.now), gen.survivors);
 		paging_discard(gen.eden, gen.next - gen.eden);
 	}
+	gen.rate = (3 * gen.rate + (region.used - before)) / 4;
 	gen.now = !gen.now;
 	region.young = mmu_address(half(gen.now));
 	region.young_end = gen.to;
@@ -179,10 +193,13 @@ static void plan_ahead(uint64_t before)
 	uint64_t heap = paging.resident, others = mmu_frames_total() - mmu_frames_free() - heap + 128;
 	uint64_t room = mmu_frames_total() > others + all ? mmu_frames_total() - others - all : 0;
 	uint64_t at = 2 * live > GROWTH_MIN ? 2 * live : GROWTH_MIN;
-	bool tight = live + live / 32 > room;
+	bool tight = live + live / 64 > room;
 	uint64_t least = live + growth(live, before, tight);
+	uint64_t limit = at + at / 2 < room ? at + at / 2 : room;
 	at = at < room ? at : room;
+	gen.live = live;
 	gen.threshold = at > least ? at : least;
+	gen.limit = limit > least ? limit : least;
 	gen.end = tight ? gen.eden + ((gen.last - gen.eden) / 8 & -CHUNK) + CHUNK : gen.last;
 	if (gen.used > gen.end) {
 		paging_discard(gen.end, gen.used - gen.end);
@@ -190,19 +207,30 @@ static void plan_ahead(uint64_t before)
 	}
 }
 
+/* Marking starts when it will have ended before the limit, if things go on as they did. */
+static bool marking_is_due(void)
+{
+	uint64_t steps = (uint64_t)region.used * (MMU_PAGE / 8) / gc_step + 2;
+	return region.used > gen.threshold || (region.used + gen.rate * steps > gen.limit &&
+		region.used > gen.live + (gen.limit - gen.live) / 4);
+}
+
 static bool full_is_due(void)
 {
 	uint32_t size = region.end - region.first;
-	return region.used > gen.threshold || region.used + gen.last - gen.first > size;
+	return region.used > gen.limit || region.used + gen.last - gen.first > size ||
+		(region.marking && gen.marked);
 }
 
-static void collect_full(void)
+static void collect_full(bool anew)
 {
 	uint64_t before = region.used;
 	gc_stats.full++;
 	if (mmu_frames_free() < gen.end - gen.first)
 		paging_discard(gen.first, gen.used - gen.first);
-	region_collect();
+	if (anew || !region.marking)
+		region_begin();
+	region_end();
 	plan_ahead(before);
 }
 
@@ -210,8 +238,14 @@ void gen_collect(enum gc_scope scope)
 {
 	bool full = scope == GC_FULL || full_is_due();
 	collect_young(full || paging_crowded());
-	if (full)
-		collect_full();
+	if (full) {
+		collect_full(scope == GC_FULL);
+	} else if (region.marking || marking_is_due()) {
+		if (!region.marking)
+			region_begin();
+		gen.marked = region_step(gc_step);
+		gc_stats.steps++;
+	}
 	if (!paging.card) {
 		paging_watch(region.first, region.top - region.first);
 		paging_watch(region.large, region.large_top - region.large);
@@ -225,7 +259,7 @@ static struct gc_object *allocate_large(uint32_t refs, uint64_t granules)
 	uint64_t pages = (granules * GC_GRANULE + MMU_PAGE - 1) / MMU_PAGE;
 	struct gc_object *o;
 	gc_stats.allocated += pages * MMU_PAGE;
-	if (region.used + pages > gen.threshold)
+	if (region.used + pages > gen.limit)
 		gc_collect(GC_FULL);
 	if ((o = region_alloc_large(refs, granules)))
 		return o;
@@ -267,6 +301,8 @@ enum page_fate gen_leaving(uint32_t p)
 	if (young && !paging.forced)
 		return PAGE_KEEP;
 	note_refers(p, young);
+	if (!paging.collecting && written(p))
+		region_gray(p);
 	return PAGE_WRITE;
 }
 

@@ -15,6 +15,7 @@ const struct gc_collector *collector;
 static void *global[GLOBALS];
 static unsigned globals;
 static bool verify;
+uint64_t gc_step;
 
 /* Those of the runtime, the program's own, and a NULL. */
 static const struct gc_collector *collectors[PLUG_INS + 1] = { &collector_summary, &collector_bookmark,
@@ -101,6 +102,7 @@ void gc_init(const struct gc_options *o)
 	paging_init(heap, collector->marks, collector->cards);
 	mmu_on_revoke(on_revoke);
 	gc_stats.start = port_time();
+	gc_step = o->step ? o->step : GC_STEP;
 	collector->init();
 }
 

@@ -32,6 +32,7 @@ enum page_space {
 #define PAGE_STAYS	4u	/* a pager that knows of collections never evicts it */
 #define PAGE_SEEN	8u	/* the pager's */
 #define PAGE_REFERS	16u	/* the collector's: refers to younger objects */
+#define PAGE_GRAY	32u	/* the collector's: written since its marked objects were scanned */
 
 struct page {
 	uint8_t state, space, flags;

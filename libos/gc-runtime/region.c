@@ -17,6 +17,8 @@ static uint32_t fresh_hint, large_hint;
 
 static struct table stack_table;
 static uint64_t stack_n;
+static uint64_t scanned;		/* words, since marking began */
+static bool any_gray;			/* some page may be */
 
 void region_init(uint32_t first, uint32_t end, const struct region_hooks *hooks)
 {
@@ -108,6 +110,7 @@ struct gc_object *region_alloc(uint32_t granules, bool leaf)
 	}
 	struct gc_object *o = (struct gc_object *)r->at;
 	r->at += size;
+	region_gray(mmu_page(o));
 	bit_put(paging.start, granule_of(o));
 	region_cover(o, granules);
 	return o;
@@ -228,9 +231,13 @@ void region_cover_page(uint32_t page)
 
 void region_restore(uint32_t page)
 {
+	uint64_t *start = page_bits(paging.start, page), all[WORDS];
+	memcpy(all, start, sizeof all);
 	for (unsigned w = 0; w < WORDS; w++)
-		page_bits(paging.start, page)[w] &= page_bits(paging.live, page)[w];
+		start[w] &= page_bits(paging.live, page)[w];
 	region_cover_page(page);
+	if (region.marking)		/* the others may be reached yet */
+		memcpy(start, all, sizeof all);
 }
 
 /* ---- marking ---------------------------------------------------------------- */
@@ -245,10 +252,12 @@ void region_push(uint64_t word)
 	stack[stack_n++] = word;
 }
 
-bool region_pop(uint64_t *word)
+uint64_t region_depth(void) { return stack_n; }
+
+bool region_pop(uint64_t *word, uint64_t base)
 {
 	const uint64_t *stack = mmu_address(stack_table.page);
-	if (!stack_n)
+	if (stack_n == base)
 		return false;
 	*word = stack[--stack_n];
 	return true;
@@ -259,7 +268,7 @@ void region_mark_object(struct gc_object *o)
 {
 	uint32_t p = mmu_page(o);
 	uint64_t g = granule_of(o);
-	if (bit_get(paging.live, g))
+	if (p < region.first || bit_get(paging.live, g))
 		return;
 	if (page_of(p)->space == SPACE_LARGE) {
 		bit_put(paging.live, g);
@@ -286,10 +295,19 @@ static bool mark_slot(gc_ref *slot)
 	return false;
 }
 
+static void scan_object(struct gc_object *o)
+{
+	uint32_t n = gc_refs(o);
+	scanned += n + 2;
+	for (uint32_t i = 0; i < n; i++)
+		region_mark(&gc_slots(o)[i]);
+}
+
 static void scan_large(uint32_t page)
 {
 	uint32_t next = page + 1;
 	stack_room(1 + MMU_PAGE / 8);
+	scanned += MMU_PAGE / 8;
 	if (next < region.large_end && page_in_use(next) && page_of(next)->space == SPACE_REST &&
 	    !(page_of(next)->flags & PAGE_LEAF))
 		region_push((uint64_t)next << 1 | 1);
@@ -311,21 +329,49 @@ static void scan(uint64_t word)
 	if (region.hooks && page_of(mmu_page(o))->state == PAGE_OUT) {
 		region.hooks->reach(o, mmu_page(o));	/* it left since it was marked */
 	} else {
-		for (uint32_t i = 0, n = gc_refs(o); i < n; i++)
-			region_mark(&gc_slots(o)[i]);
+		scan_object(o);
 	}
 }
 
-static void mark_all(void)
+/* ---- gray pages ------------------------------------------------------------ */
+
+void region_gray(uint32_t page)
 {
-	uint64_t word;
-	if (region.hooks)
-		region.hooks->roots();
-	roots_each(region_mark);
-	do
-		while (region_pop(&word))
-			scan(word);
-	while (region.hooks && region.hooks->more());
+	if (!region.marking || page_of(page)->flags & PAGE_LEAF)
+		return;
+	page_of(page)->flags |= PAGE_GRAY;
+	any_gray = true;
+}
+
+static void scan_gray(uint32_t page)
+{
+	stack_room(MMU_PAGE / 8);
+	if (!(page_of(page)->flags & PAGE_GRAY))
+		return;			/* it left for that, and the hooks have its edges */
+	page_of(page)->flags &= ~PAGE_GRAY;
+	scanned += MMU_PAGE / 8;
+	if (page_of(page)->space == SPACE_MATURE)
+		region_each(page, paging.live, scan_object);
+	else
+		region_slots(page, false, mark_slot);
+}
+
+static bool scan_grays(void)
+{
+	bool was = any_gray;
+	any_gray = false;
+	for (uint32_t p = region.first; was && p < region.large_top; p++)
+		if (page_in_use(p) && page_of(p)->flags & PAGE_GRAY)
+			scan_gray(p);
+	return was;
+}
+
+static void forget_grays(void)
+{
+	any_gray = false;
+	for (uint32_t p = region.first; p < region.large_top; p++)
+		if (page_in_use(p))
+			page_of(p)->flags &= ~PAGE_GRAY;
 }
 
 /* ---- sweeping -------------------------------------------------------------- */
@@ -350,6 +396,7 @@ static void free_page(uint32_t p)
 		region.hooks->freed(p);
 	memset(page_bits(paging.start, p), 0, WORDS * 8);
 	page_of(p)->space = SPACE_FREE;
+	page_of(p)->flags &= ~PAGE_GRAY;
 	page_of(p)->count = 0;
 	paging_discard(p, 1);
 	region.used--;
@@ -395,12 +442,36 @@ static void sweep(void)
 	fresh_hint = region.first;
 }
 
-void region_collect(void)
+/* ---- collections ----------------------------------------------------------------- */
+
+void region_begin(void)
 {
 	region.marking = true;
+	stack_n = scanned = 0;
+	forget_grays();
+	memset(run, 0, sizeof run);
+	run[0].recycled = run[1].recycled = region.end;
 	clear_live(region.first, region.top);
 	clear_live(region.large, region.large_top);
-	mark_all();
+	if (region.hooks)
+		region.hooks->roots();
+}
+
+bool region_step(uint64_t words)
+{
+	uint64_t word, end = scanned + words;
+	roots_each(region_mark);
+	do
+		while (scanned < end && region_pop(&word, 0))
+			scan(word);
+	while (scanned < end && (scan_grays() || (region.hooks && region.hooks->more())));
+	return scanned < end;
+}
+
+void region_end(void)
+{
+	while (!region_step(~0ul / 2))
+		;
 	sweep();
 	region.marking = false;
 }

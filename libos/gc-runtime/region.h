@@ -20,7 +20,7 @@ struct region_hooks {
 	void (*roots)(void);
 	/* An object on an evicted page was reached. */
 	void (*reach)(struct gc_object *o, uint32_t page);
-	/* The stack is empty: marks on; false: there is nothing left. */
+	/* The stack is empty: marks on; false: there is nothing left.  Edges of what left gray come here. */
 	bool (*more)(void);
 	/* Marks what an evicted page of a large object refers to. */
 	void (*edges)(uint32_t page);
@@ -34,7 +34,7 @@ struct region {
 	uint32_t large, large_end, large_top;
 	uint32_t used;			/* pages of both spaces in use */
 	const struct region_hooks *hooks;
-	bool marking;
+	bool marking;			/* in the midst of marking: between collections too */
 	uint8_t *young, *young_end;	/* objects outside both spaces, in a row: after a collection */
 };
 extern struct region region;
@@ -48,14 +48,24 @@ uint32_t region_large_end(uint32_t first);	/* the page behind that large object 
 /* A page that the allocator is filling. */
 bool region_filling(uint32_t page);
 
-/* A stack of words, for objects to scan. */
+/* A stack of words, for objects to scan.  What was pushed at a depth below `base` stays. */
+uint64_t region_depth(void);
 void region_push(uint64_t word);
-bool region_pop(uint64_t *word);
-/* Marks a slot's object, and pushes it. */
+bool region_pop(uint64_t *word, uint64_t base);
+/* Marks a slot's object, and pushes it; objects outside both spaces are of no interest. */
 void region_mark(gc_ref *slot);
 void region_mark_object(struct gc_object *o);
-/* Marks from the roots, and sweeps. */
-void region_collect(void);
+
+/* Marking, in one collection or in steps of several, after Boehm, Demers, Shenker (PLDI'91): what the
+ * program writes meanwhile is scanned again, what is allocated meanwhile lives and is scanned.  The live
+ * bitmap holds the marks until marking has ended; so nothing is allocated in holes until then. */
+void region_begin(void);		/* anew, if marking was under way */
+/* Scans so many words, more or less; true: nothing is left to do. */
+bool region_step(uint64_t words);
+/* Marks from the roots what is not marked yet, and sweeps; nothing may lie outside both spaces. */
+void region_end(void);
+/* A page with references was written: while marking is under way it is scanned again. */
+void region_gray(uint32_t page);
 
 /* Every reference slot on a resident page, by address in the region (window false) or by the page's
  * window; stops and returns true when visit does. */

@@ -161,6 +161,24 @@ static uint32_t encode(uint32_t p, uint8_t *edges)
 	return to - edges;
 }
 
+static void enqueue(uint32_t p)
+{
+	struct summary *s = summary_of(p);
+	if (s->queued)
+		return;
+	s->queued = true;
+	s->next = queue;
+	queue = p;
+}
+
+static void dequeue(uint32_t p)
+{
+	uint32_t *at = &queue;
+	while (*at != p)
+		at = &summary_of(*at)->next;
+	*at = summary_of(p)->next;
+}
+
 static enum page_fate leaving(uint32_t p)
 {
 	static uint8_t edges[8192];	/* a page's references, 5 bytes each, and 256 counts, are less */
@@ -172,11 +190,18 @@ static enum page_fate leaving(uint32_t p)
 		return PAGE_KEEP;
 	page_of(p)->summary = summary_take(n);
 	memcpy(summary_of(p)->edges, edges, n);
+	if (page_of(p)->flags & PAGE_GRAY)
+		enqueue(p);
+	page_of(p)->flags &= ~PAGE_GRAY;
 	return PAGE_WRITE;
 }
 
 static void back(uint32_t p)
 {
+	if (page_of(p)->summary && summary_of(p)->queued) {
+		dequeue(p);
+		region_gray(p);
+	}
 	summary_put(p);
 	if (page_of(p)->space == SPACE_MATURE)
 		region_restore(p);
@@ -193,11 +218,13 @@ static bool exact(uint32_t p)
 static void reach(struct gc_object *o, uint32_t p)
 {
 	bit_put(paging.live, granule_of(o));
-	if (page_of(p)->flags & PAGE_LEAF || summary_of(p)->queued)
-		return;
-	summary_of(p)->queued = true;
-	summary_of(p)->next = queue;
-	queue = p;
+	if (!(page_of(p)->flags & PAGE_LEAF))
+		enqueue(p);
+}
+
+static void edges_of_large(uint32_t p)
+{
+	get_edges(summary_of(p)->edges, (uint64_t)p * GRANULES, true);
 }
 
 /* The edges of the page's objects that were reached since it was followed last. */
@@ -207,6 +234,10 @@ static void follow(uint32_t p)
 	const uint64_t *start = page_bits(paging.start, p), *live = page_bits(paging.live, p);
 	const uint8_t *from = s->edges;
 	s->queued = false;
+	if (page_of(p)->space != SPACE_MATURE) {
+		edges_of_large(p);
+		return;
+	}
 	for (unsigned g = 0; g < GRANULES; g++) {
 		if (!bit_get(start, g))
 			continue;
@@ -228,16 +259,14 @@ static bool more(void)
 	return any;
 }
 
-static void edges_of_large(uint32_t p)
-{
-	get_edges(summary_of(p)->edges, (uint64_t)p * GRANULES, true);
-}
-
 static void roots(void)
 {
-	for (uint32_t p = region.first; p < region.top; p++)
-		if (page_in_use(p) && page_of(p)->state == PAGE_OUT && page_of(p)->summary)
+	queue = 0;
+	for (uint32_t p = region.first; p < region.large_top; p++)
+		if (page_in_use(p) && page_of(p)->state == PAGE_OUT && page_of(p)->summary) {
 			memset(summary_of(p)->followed, 0, WORDS * 8);
+			summary_of(p)->queued = false;
+		}
 }
 
 static const struct region_hooks hooks = { roots, reach, more, edges_of_large, summary_put, exact };

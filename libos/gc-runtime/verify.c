@@ -15,7 +15,8 @@ static bool target_fits(const struct gc_object *o)
 		return false;
 	if (page_of(p)->space != SPACE_MATURE && page_of(p)->space != SPACE_LARGE)
 		return false;
-	return bit_get(paging.start, granule_of(o)) && bit_get(paging.live, granule_of(o));
+	return bit_get(paging.start, granule_of(o)) &&
+		(region.marking || bit_get(paging.live, granule_of(o)));
 }
 
 static bool check_slot(gc_ref *slot)
@@ -48,10 +49,21 @@ static void check_layout(uint32_t p)
 			port_fail("verify: page %u, granule %u: header %lx\n", p, g, o->header);
 		end = g + n;
 		for (uint32_t i = g; i < end; i++)
-			if (!bit_get(live, i))
+			if (!region.marking && !bit_get(live, i))
 				port_fail("verify: page %u, granule %u is not covered\n", p, i);
 		if (!gc_refs(o) != !!(page_of(p)->flags & PAGE_LEAF))
 			port_fail("verify: page %u, granule %u: of the other class\n", p, g);
+	}
+}
+
+static void check_marked(uint32_t p)
+{
+	uint8_t *bytes = mmu_window(mmu_frame(p));
+	for (uint32_t g = 0; g < GRANULES; g++) {
+		struct gc_object *o = (struct gc_object *)(bytes + g * GC_GRANULE);
+		if (bit_get(page_bits(paging.start, p), g) && bit_get(page_bits(paging.live, p), g))
+			for (uint32_t i = 0; i < gc_refs(o); i++)
+				check_slot(&gc_slots(o)[i]);
 	}
 }
 
@@ -67,7 +79,10 @@ static void check_page(uint32_t p)
 	at_page = p;
 	if (r->space == SPACE_MATURE)
 		check_layout(p);
-	region_slots(p, true, check_slot);
+	if (!region.marking)		/* until it has ended, a page may hold objects found dead before */
+		region_slots(p, true, check_slot);
+	else if (r->space == SPACE_MATURE && !(r->flags & PAGE_LEAF))
+		check_marked(p);
 }
 
 static void check_young(void)

@@ -1,7 +1,7 @@
 # The GC runtime on its Linux back end, under ASan and UBSan: the lab, and the MMU interface alone.
 
 GC_TESTS := $(BUILD)/tests/gc
-HOST_TESTS += $(GC_TESTS)/gclab $(GC_TESTS)/mmu $(GC_TESTS)/large $(GC_TESTS)/revoke $(GC_TESTS)/store
+HOST_TESTS += $(GC_TESTS)/gclab $(GC_TESTS)/mmu $(GC_TESTS)/large $(GC_TESTS)/revoke $(GC_TESTS)/store $(GC_TESTS)/steps
 
 $(GC_TESTS)/gclab: $(call hobj,$(GC_LINUX_SRC) $(GC_LAB_SRC) $(GC_LINUX_MAIN))
 	$(call say,LD)
@@ -13,7 +13,7 @@ $(GC_TESTS)/mmu: $(call hobj,tests/gc/test_mmu.c tests/gc/mmu_main_linux.c $(GC_
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
 
-$(GC_TESTS)/large $(GC_TESTS)/revoke $(GC_TESTS)/store: $(GC_TESTS)/%: $(call hobj,$(GC_LINUX_SRC) $(GC_LINUX_MAIN)) $(BUILD)/h/tests/gc/test_%.o
+$(GC_TESTS)/large $(GC_TESTS)/revoke $(GC_TESTS)/store $(GC_TESTS)/steps: $(GC_TESTS)/%: $(call hobj,$(GC_LINUX_SRC) $(GC_LINUX_MAIN)) $(BUILD)/h/tests/gc/test_%.o
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
