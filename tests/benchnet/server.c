@@ -1,5 +1,5 @@
 /* The same server on every system (tests/benchnet/run): pages by HTTP on port 80, kept connections
- * included; datagrams echoed on UDP port 7; bytes swallowed on TCP port 9, and poured out on port 19.
+ * included; datagrams echoed on UDP port 7.
  *
  * usage: server [tso-off INTERFACE].  One process, epoll, pages in memory: what a careful program does.
  */
@@ -20,7 +20,7 @@
 #define SIZE_MAX_	102400
 #define REQUEST		2048
 
-enum kind { LISTEN_HTTP, LISTEN_SINK, LISTEN_SOURCE, ECHO_UDP, HTTP, SINK, SOURCE };
+enum kind { LISTEN_HTTP, ECHO_UDP, HTTP };
 struct link {
 	int fd;
 	enum kind kind;
@@ -33,7 +33,6 @@ struct link {
 static int epoll;
 static char page[2][2][SIZE_MAX_ + 200];	/* by size, by whether the connection goes on */
 static size_t page_size[2][2];
-static char noise[1 << 16];
 
 static void die(const char *what)
 {
@@ -145,10 +144,7 @@ static void accept_all(struct link *l)
 	int fd, one = 1;
 	while ((fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-		if (l->kind == LISTEN_SOURCE)
-			link_new(fd, SOURCE, EPOLLOUT);
-		else
-			link_new(fd, l->kind == LISTEN_HTTP ? HTTP : SINK, EPOLLIN);
+		link_new(fd, HTTP, EPOLLIN);
 	}
 }
 
@@ -160,18 +156,6 @@ static void echo(int fd)
 	ssize_t n;
 	while ((n = recvfrom(fd, text, sizeof text, 0, (struct sockaddr *)&from, &size)) >= 0)
 		sendto(fd, text, n, 0, (struct sockaddr *)&from, size);
-}
-
-static void stream(struct link *l)
-{
-	ssize_t n;
-	int rounds = 16;
-	do
-		n = l->kind == SINK ? recv(l->fd, noise, sizeof noise, 0) :
-			send(l->fd, noise, sizeof noise, MSG_NOSIGNAL);
-	while (n > 0 && --rounds);
-	if (!n || (n < 0 && errno != EAGAIN))
-		link_end(l);
 }
 
 /* As `ethtool -K INTERFACE tso off`. */
@@ -194,21 +178,17 @@ int main(int argc, char **argv)
 		die("epoll");
 	pages_make();
 	listen_at(80, SOCK_STREAM, LISTEN_HTTP);
-	listen_at(9, SOCK_STREAM, LISTEN_SINK);
-	listen_at(19, SOCK_STREAM, LISTEN_SOURCE);
 	listen_at(7, SOCK_DGRAM, ECHO_UDP);
 	for (;;) {
 		int n = epoll_wait(epoll, events, 64, -1);
 		for (int i = 0; i < n; i++) {
 			struct link *l = events[i].data.ptr;
-			if (l->kind <= LISTEN_SOURCE)
+			if (l->kind == LISTEN_HTTP)
 				accept_all(l);
 			else if (l->kind == ECHO_UDP)
 				echo(l->fd);
-			else if (l->kind == HTTP)
-				http(l, events[i].events);
 			else
-				stream(l);
+				http(l, events[i].events);
 		}
 	}
 }

@@ -13,14 +13,14 @@ GUEST_TESTS += $(NET_POSIX_ROOT)/bin/dns $(NET_POSIX_ROOT)/bin/fuzz
 # system's serve.  make here has nothing to do with ours: variables and flags stay outside.
 SERVERS := $(BUILD)/servers
 ALONE := env -i PATH="$$PATH" HOME=/nonexistent
+REDIS_MAKE = $(ALONE) make -j2 -C $(SERVERS)/redis/src MALLOC=libc USE_SYSTEMD=no CC=musl-gcc OPT=-O2 \
+	CFLAGS="-idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu" LDFLAGS=-static
 CHECK_TESTS += $(SERVERS)/root/bin/redis-server $(SERVERS)/root/bin/nginx
 
 $(SERVERS)/root/bin/redis-server: $(BUILD)/src/redis.stamp
 	$(call say,MUSL)
 	@mkdir -p $(@D) && rm -rf $(SERVERS)/redis && cp -r $(BUILD)/src/redis $(SERVERS)/redis
-	$(Q)$(ALONE) make -j2 -C $(SERVERS)/redis/src redis-server MALLOC=libc USE_SYSTEMD=no CC=musl-gcc \
-		OPT=-O2 CFLAGS="-idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu" \
-		LDFLAGS=-static > $(SERVERS)/redis.log 2>&1 || { tail -n 20 $(SERVERS)/redis.log; false; }
+	$(Q)$(REDIS_MAKE) redis-server > $(SERVERS)/redis.log 2>&1 || { tail -n 20 $(SERVERS)/redis.log; false; }
 	$(Q)strip -o $@ $(SERVERS)/redis/src/redis-server
 
 # musl of Debian has no crypt: passwords of users are not looked at.

@@ -5,6 +5,7 @@
 #define CHUNK		2048u
 #define CHUNKS		(2 * CARD_FRAMES)
 #define LOOK_MAX	512u		/* packets */
+#define LOOK_SEND	16u		/* after so many the peer hears of them, and goes on meanwhile */
 
 _Static_assert(CHUNKS <= EXO_PACKET_SLOTS, "a slot for each chunk");
 
@@ -164,9 +165,11 @@ bool card_look(struct card *c)
 {
 	unsigned n = 0;
 	chunks_reap(c);
-	do
+	do {
 		chunks_empty(c);
-	while (stack_input_next() && ++n < LOOK_MAX);
+		if (n % LOOK_SEND == LOOK_SEND - 1)
+			card_submit(c);
+	} while (stack_input_next() && ++n < LOOK_MAX);
 	card_submit(c);
 	return n == LOOK_MAX;
 }
