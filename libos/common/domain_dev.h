@@ -21,7 +21,7 @@
 #define DOMAIN_RANGES	16u
 #define DOMAIN_PORT_MAX	49151u		/* those above are the first session's own */
 struct domain_start {
-	int32_t image;			/* descriptor of the program's ELF file (not looked at if posix) */
+	int32_t image;			/* descriptor of the program's ELF file; posix: none */
 	uint32_t slices;		/* slots of CPU time of its own; 0: what others leave */
 	uint64_t memory;		/* bytes of its quota; 0: DOMAIN_MEMORY */
 	uint64_t strings;		/* address of argc + envc zero-terminated strings */
@@ -32,7 +32,7 @@ struct domain_start {
 	uint16_t port;			/* of TCP: packets to and from it are the domain's; 0: none */
 	uint16_t inspect;		/* it may read the frame table and all slice vectors */
 	uint32_t posix;			/* it is another POSIX session, and the strings its first program */
-	uint8_t address[4];		/* of posix: IPv4, its own; 0: the session's, with ports of its own */
+	uint8_t address[4];		/* of posix: IPv4, its own; 0: the session's */
 	uint32_t range_count;		/* posix: what ports it may ask for */
 	struct domain_ports { uint16_t first, last; } range[DOMAIN_RANGES];
 	char error[128];		/* out: what was wrong */

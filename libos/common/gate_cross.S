@@ -7,8 +7,8 @@
 	.hidden	gate_cross, gate_entered
 	.globl	gate_cross, gate_entered
 
-/* uint64_t gate_cross(uint64_t gate, struct exo_control *own): 0, or the call's status.  Who calls goes on
- * at 1: when its turn comes, or at 2: when it is entered. */
+/* uint64_t gate_cross(uint64_t gate, struct exo_control *own): 0, or the call's status.  Who calls
+ * goes on at 1: when its turn comes, or at 2: when it is entered. */
 gate_cross:
 	push	%rbx
 	push	%rbp

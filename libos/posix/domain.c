@@ -240,8 +240,8 @@ static long program_start(struct domain_file *d, struct domain_start *q, const c
 	for (const char *slash = name; *slash; slash++)
 		if (*slash == '/')
 			name = slash + 1;
-	return error ? error : domain_host_start(&d->host, &config, q, d->image, size, strings, &gifts, name,
-		current_process()->pid);
+	return error ? error : domain_host_start(&d->host, &config, q, d->image, size, strings,
+		&gifts, name, current_process()->pid);
 }
 
 static long start_checked(struct domain_file *d, struct domain_start *q)

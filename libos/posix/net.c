@@ -3,8 +3,8 @@
  * Everything starts with the first internet socket, so that a session without one costs nothing.
  * The address is asked for meanwhile; who needs one to go on waits for it (net_wait).  Without a
  * card, or an answer, there is loopback.  An inner session's card and address are the outer one's
- * (net_tenant.c), which gives parts of them away (net_lease.c).  Left to others: frames and rings (net/card.c), protocols
- * (net/stack.h), what programs see (inet.c, net_config.c).
+ * (net_tenant.c), which gives parts of them away (net_lease.c).  Left to others: frames and rings
+ * (net/card.c), protocols (net/stack.h), what programs see (inet.c, net_config.c).
  */
 #include "libos/posix/linux_socket.h"
 #include "libos/posix/net.h"
@@ -161,7 +161,8 @@ bool net_ports_only(void) { return tenant_is() && have_card && tenant_ports_only
 
 bool net_link(struct stack_link_info *out)
 {
-	return have_card && stack_link_info(2, out) && (out->ip[0] | out->ip[1] | out->ip[2] | out->ip[3]);
+	return have_card && stack_link_info(2, out) &&
+		(out->ip[0] | out->ip[1] | out->ip[2] | out->ip[3]);
 }
 
 bool net_neighbour(const uint8_t ip[4], uint8_t mac[6])

@@ -23,7 +23,7 @@ void net_end(void);
 /* May a socket be bound to the port?  0, or what bind says: EADDRINUSE, EACCES, ENOBUFS. */
 long net_port(enum stack_kind kind, uint16_t port);
 bool net_ports_only(void);		/* nothing but TCP and UDP can be had */
-/* The card's link, and who has an address on it; false: there is no address yet, it is not known yet. */
+/* The card's link, and who has an address on it; false: there is none yet, it is not known yet. */
 bool net_link(struct stack_link_info *out);
 bool net_neighbour(const uint8_t ip[4], uint8_t mac[6]);
 

@@ -27,7 +27,7 @@ struct lessee {
 	struct lessee *next;
 	uint64_t badge;
 	struct domain_host *host;	/* NULL: not made yet */
-	uint64_t gate, back;		/* capabilities: to the service; to the domain's first context */
+	uint64_t gate, back;		/* to the service; to the domain's first context */
 	uint8_t address[4];		/* all 0: this session's */
 	unsigned range_count;
 	struct domain_ports range[DOMAIN_RANGES];
@@ -59,7 +59,7 @@ struct question { enum stack_kind kind; uint32_t first, count; bool found; };
 static void bound_see(const struct stack_entry *e, void *arg)
 {
 	struct question *q = arg;
-	q->found |= e->kind == q->kind && e->local.port >= q->first && e->local.port < q->first + q->count;
+	q->found |= e->kind == q->kind && e->local.port - q->first < q->count;
 }
 
 static bool taken(enum lease_kind kind, uint32_t first, uint32_t count)
@@ -192,7 +192,8 @@ static long serve_config(const struct lessee *l, uint64_t w[GATE_WORDS])
 static long serve_take(struct lessee *l, uint64_t w[GATE_WORDS])
 {
 	enum lease_kind kind = w[0];
-	if ((w[0] != LEASE_TCP && w[0] != LEASE_UDP && w[0] != LEASE_IP && w[0] != LEASE_ARP) || w[1] > 65535)
+	bool known = w[0] == LEASE_TCP || w[0] == LEASE_UDP || w[0] == LEASE_IP || w[0] == LEASE_ARP;
+	if (!known || w[1] > 65535)
 		return -EINVAL;
 	struct lease *e = lease_find(l, kind, w[1]);
 	long error = e ? 0 : lease_make(l, kind, w[1], &e);
@@ -265,7 +266,8 @@ static uint64_t serve(void *arg, uint64_t badge)
 static uint64_t server_ready(void)
 {
 	server.serve = serve;
-	return server.context ? EXO_OK : gate_server_start(&server, cpu_table[0].number, start_page->root);
+	return server.context ? EXO_OK :
+		gate_server_start(&server, cpu_table[0].number, start_page->root);
 }
 
 static long refuse(struct domain_start *q, long error, const char *why)

@@ -13,8 +13,9 @@ enum lease_op {
 	/* -> LEASE_OWN_ADDRESS or 0; address | mask << 32; gateway | name server << 32, as IPv4 lies in
 	 * memory; hardware address.  EAGAIN: there is no address yet */
 	LEASE_CONFIG,
-	/* kind, port (0: any block of LEASE_BLOCK ports) -> kind, first port, count, flow to receive, flow to
-	 * send, in the caller's table.  EACCES: not one that it may have; EADDRINUSE: another has it */
+	/* kind, port (0: any block of LEASE_BLOCK ports) -> kind, first port, count, flow to receive,
+	 * flow to send, in the caller's table.  EACCES: not one that it may have; EADDRINUSE: another
+	 * has it */
 	LEASE_TAKE,
 	LEASE_DROP,		/* kind, first port: it goes back */
 	LEASE_NEIGHBOUR,	/* address -> hardware address; EAGAIN: it is being asked for */

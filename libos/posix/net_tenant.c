@@ -30,14 +30,15 @@ bool tenant_is(void) { return inner && start_cap(start_page, CAP_NET_GATE); }
 static long ask(enum lease_op op, uint64_t w[GATE_WORDS])
 {
 	int64_t result;
-	uint64_t status = gate_ask(start_cap(start_page, CAP_NET_GATE), this_cpu()->control, proxy_gate(), op, w,
-		&result);
+	uint64_t status = gate_ask(start_cap(start_page, CAP_NET_GATE), this_cpu()->control,
+		proxy_gate(), op, w, &result);
 	return status ? -EIO : result;
 }
 
 /* ---- neighbours ------------------------------------------------------------------------- */
 
-enum { ARP_OP = 20, ARP_SENDER_MAC = 22, ARP_SENDER = 28, ARP_TARGET_MAC = 32, ARP_TARGET = 38, ARP_END = 42 };
+enum { ARP_OP = 20, ARP_SENDER_MAC = 22, ARP_SENDER = 28, ARP_TARGET_MAC = 32, ARP_TARGET = 38,
+	ARP_END = 42 };
 
 /* As if it had answered. */
 static void neighbour_arrives(const uint8_t ip[4], const uint8_t mac[6])
@@ -172,7 +173,8 @@ long tenant_port(enum lease_kind kind, uint16_t port)
 
 static long first_leases(void)
 {
-	static const enum lease_kind of_address[] = { LEASE_IP, LEASE_ARP }, of_ports[] = { LEASE_TCP, LEASE_UDP };
+	static const enum lease_kind of_address[] = { LEASE_IP, LEASE_ARP };
+	static const enum lease_kind of_ports[] = { LEASE_TCP, LEASE_UDP };
 	long error = 0;
 	for (held_count = 0; held_count < 2 && !error; held_count++)
 		error = take((own_address ? of_address : of_ports)[held_count], 0, &held[held_count]);
@@ -186,10 +188,10 @@ static void address_set(struct card *c, const uint64_t w[GATE_WORDS])
 	memcpy(mask, (const uint8_t *)&w[1] + 4, 4);
 	memcpy(gateway, &w[2], 4);
 	memcpy(name_server, (const uint8_t *)&w[2] + 4, 4);
+	const struct stack_address server = stack_v4(name_server, 53);
 	stack_link_address(&c->link, own_ip, mask, gateway);
 	if (w[2] >> 32)
-		stack_nameserver_set(0, &(struct stack_address){ .ip = { [10] = 0xff, 0xff, name_server[0],
-			name_server[1], name_server[2], name_server[3] } });
+		stack_nameserver_set(0, &server);
 }
 
 static long open_card(struct card *c, uint64_t event, const uint64_t w[GATE_WORDS])

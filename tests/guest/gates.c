@@ -103,7 +103,8 @@ static uint8_t stack[STACK] __attribute__((aligned(16)));
 static void wait_state(uint64_t state)
 {
 	struct exo_predicate p = { .products = 1, .terms = { 1 } };
-	p.term[0][0] = (struct exo_term){ .op = EXO_EQ, .value = state, .addr = message_pfn << EXO_PAGE_SHIFT };
+	p.term[0][0] = (struct exo_term){ .op = EXO_EQ, .value = state,
+		.addr = message_pfn << EXO_PAGE_SHIFT };
 	while (__atomic_load_n(&message->state, __ATOMIC_ACQUIRE) != state)
 		exo_wait(&p, EXO_FOREVER, 0);
 }

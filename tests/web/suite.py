@@ -10,4 +10,5 @@ suite("web-shared-virtio", ["tests/web/shared", "virtio"], seconds=120, long=Tru
 suite("web-lossy", ["tests/web/lossy", "e1000e"], seconds=500, long=True)
 suite("web-long", [f"{BUILD}/tests/web", "30"], seconds=600, long=True)
 suite("web-sessions", ["tests/web/sessions", "e1000e", "1"], seconds=120)
+suite("web-sessions-2", ["tests/web/sessions", "e1000e", "2"], seconds=120, long=True)
 suite("web-sessions-virtio", ["tests/web/sessions", "virtio", "1"], seconds=120, long=True)
