@@ -4,7 +4,8 @@
  * The nursery is [survivors | survivors | eden].  What survives a collection in eden is copied to the
  * empty survivors, what survives a second one becomes mature; so what was being built when a collection
  * came does not fill mature pages with garbage.  A page that refers to the nursery is not evicted
- * (gen_leaving), unless nothing else is left: no collection has to read a page for its young references.
+ * (gen_leaving), unless nothing else is left: no collection has to read a page for its young
+ * references.
  *
  * A full collection is marked in steps, a step after each nursery collection; the remembered set is the
  * barrier of that too (region_gray).
@@ -110,8 +111,8 @@ static void scan_remembered(uint32_t first, uint32_t end)
 		}
 }
 
-/* A mature page that left refers to no young object, unless it was forced to: its copies were scanned with
- * it, as those of a remembered page, or had nothing to be scanned for. */
+/* A mature page that left refers to no young object, unless it was forced to: its copies were scanned
+ * with it, as those of a remembered page, or had nothing to be scanned for. */
 static bool has_left(const struct gc_object *o)
 {
 	const struct page *r = page_of(mmu_page(o));

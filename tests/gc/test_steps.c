@@ -1,6 +1,6 @@
-/* Marking in small steps while the program moves the only reference to an object from where marking has not
- * been to where it was: nothing may be lost.  Prints `ok NAME` or `FAIL NAME: why`.  Arguments: the
- * collector, the pager. */
+/* Marking in small steps while the program moves the only reference to an object from where marking
+ * has not been to where it was: nothing may be lost.  Prints `ok NAME` or `FAIL NAME: why`.
+ * Arguments: the collector, the pager. */
 #include "libos/gc-runtime/gc.h"
 #include "libos/gc-runtime/port.h"
 
