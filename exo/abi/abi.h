@@ -220,7 +220,8 @@ _Static_assert(sizeof(struct exo_control) == 0xa8, "control page");
 
 /* Saved registers: at offset 0 of the save area (a data frame like the control
  * page); the XSAVE image is at EXO_SAVE_XSTATE.  Valid while the context does
- * not run.  Loaded values are copied once and checked. */
+ * not run.  Loaded values are copied once and checked; bases that are not canonical, selectors
+ * that no descriptor has and an XSAVE image of garbage are taken as at the start. */
 struct exo_regs {
 	uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
 	uint64_t rax, rcx, rdx, rsi, rdi;

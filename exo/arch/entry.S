@@ -135,7 +135,6 @@ syscall_stub:
 	je syscall_resume
 	cmp $GATE_CALL, %rax
 	je syscall_gate
-syscall_call:
 	mov %rax, %rdi
 	lea R_R11(%rsp), %rsi
 	call *stub_call_enter(%rip)
@@ -166,15 +165,11 @@ syscall_redirected:
 	mov R_RAX(%rsp), %rax
 	jmp syscall_out
 
-	/* The caller may leave the CPU in the middle of the call. */
+	/* Who goes on from here may be another one, with these registers. */
 syscall_gate:
-	mov %r15, R_R15(%rsp)
-	mov %r14, R_R14(%rsp)
-	mov %r13, R_R13(%rsp)
-	mov %r12, R_R12(%rsp)
-	mov %rbp, R_RBP(%rsp)
-	mov %rbx, R_RBX(%rsp)
-	jmp syscall_call
+	lea R_R11(%rsp), %rdi
+	call *stub_call_gate(%rip)
+	jmp syscall_out
 
 	/* On success the frame holds the state to load; RBX and the like are still the user's. */
 syscall_resume:
@@ -215,6 +210,7 @@ syscall_slow:
 
 	.balign 8
 stub_call_enter:	.quad call_enter
+stub_call_gate:		.quad call_gate_call
 stub_call_redirect:	.quad call_redirect
 stub_call_resume:	.quad call_resume
 stub_exit_slow:		.quad exit_slow

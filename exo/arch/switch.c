@@ -8,7 +8,6 @@
 #define RFLAGS_USER	0x240dd5ul	/* CF PF AF ZF SF TF DF OF AC ID: what user code may set */
 #define RFLAGS_FORCED	0x202ul		/* IF: interrupts are the kernel's */
 #define MXCSR_INIT	0x1f80u
-#define BASES		4u		/* words of struct exo_regs from fs_base: bases and selectors */
 
 uint32_t xsave_size;
 static uint8_t xsave_initial[4096] __attribute__((aligned(64)));
@@ -58,18 +57,17 @@ static void xsave(void *area)
 	__asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
 }
 
-static bool xrstor(const void *area)
+/* What cannot be loaded is loaded as at the start. */
+static void xrstor(const void *area)
 {
-	uint32_t failed = 0;
-	__asm__ volatile("1: xrstor64 (%1)\n"
+	__asm__ volatile("1: xrstor64 (%0)\n"
 		"2:\n"
 		".pushsection .text.fixup, \"ax\"\n"
-		"3: movl $1, %0\n"
+		"3: xrstor64 %1\n"
 		"jmp 2b\n"
 		".popsection\n"
 		".pushsection __ex_table, \"a\"\n.quad 1b, 3b\n.popsection\n"
-		: "+r"(failed) : "r"(area), "a"(~0u), "d"(~0u) : "memory");
-	return !failed;
+		: : "r"(area), "m"(xsave_initial), "a"(~0u), "d"(~0u) : "memory");
 }
 
 /* Both GS bases are the user's; "gs" is the active one. */
@@ -93,31 +91,37 @@ static void bases_save(struct exo_regs *s)
 		".pushsection __ex_table, \"a\"\n.quad 1b, 3b\n.popsection\n" \
 		: "+r"(v_)); })
 
+static void base_load(uint32_t msr, uint64_t base) { wrmsr(msr, user_canonical(base) ? base : 0); }
+
 /* Loading FS or GS changes its base, so bases come last. */
-static void bases_load(const struct exo_regs *r)
+static void bases_load(volatile const struct exo_regs *r)
 {
 	LOAD_SELECTOR("ds", r->ds);
 	LOAD_SELECTOR("es", r->es);
 	LOAD_SELECTOR("fs", r->fs);
 	LOAD_SELECTOR("gs", r->gs);
-	wrmsr(MSR_FS_BASE, r->fs_base);
-	wrmsr(MSR_GS_BASE, r->gs_base);
-	wrmsr(MSR_KGS_BASE, r->kgs_base);
+	base_load(MSR_FS_BASE, r->fs_base);
+	base_load(MSR_GS_BASE, r->gs_base);
+	base_load(MSR_KGS_BASE, r->kgs_base);
 }
 
-static bool bases_ok(const struct exo_regs *r)
+/* One that faults is loaded as 0. */
+static inline void bases_quick(uint64_t fs, uint64_t gs)
 {
-	return user_canonical(r->fs_base) && user_canonical(r->gs_base) && user_canonical(r->kgs_base);
+	__asm__ volatile("1: wrfsbase %0\n2: wrgsbase %1\n"
+		".pushsection .text.fixup, \"ax\"\n"
+		"3: xor %k0, %k0\n jmp 1b\n4: xor %k1, %k1\n jmp 2b\n.popsection\n"
+		".pushsection __ex_table, \"a\"\n.quad 1b, 3b, 2b, 4b\n.popsection\n" : "+r"(fs), "+r"(gs));
 }
 
-/* All but the general registers and the root. */
-static void state_load(struct context *x, const struct exo_regs *r)
+static __attribute__((noinline)) void segments_load(struct context *x,
+	volatile const struct exo_regs *r)
 {
 	arch_tls_load(x->tls);
 	ports_load(cpu_arch(this_cpu()), domain_at(x->domain));
 	bases_load(r);
-	if (!xrstor((uint8_t *)context_regs(x) + EXO_SAVE_XSTATE))
-		xrstor(xsave_initial);
+	if (r->kgs_base || !(cpu_features_abi & EXO_FEATURE_FSGSBASE))
+		x->burden = x->id;
 }
 
 void arch_context_save(struct context *x)
@@ -157,30 +161,52 @@ bool arch_context_load(struct context *x)
 	struct exo_regs *s = context_regs(x), *r = arch_current_regs();
 	struct exo_regs copy;
 	words_copy(&copy, s, sizeof copy / 8);
-	if (!arch_frame_sanitize(&copy) || !bases_ok(&copy) || !arch_root_load(x))
+	if (!arch_frame_sanitize(&copy) || !arch_root_load(x))
 		return false;
 	words_copy(r, &copy, TRAP_FRAME / 8);
-	state_load(x, &copy);
+	segments_load(x, &copy);
+	xrstor((uint8_t *)s + EXO_SAVE_XSTATE);
 	return true;
 }
 
-bool arch_hand_over(struct context *x, uint64_t rip, uint64_t rsp)
+static void cr3_load(struct cpu *c, uint64_t pfn)
 {
-	struct exo_regs *s = context_regs(x), *r = arch_current_regs();
-	struct exo_regs copy;
-	words_copy(&copy.fs_base, &s->fs_base, BASES);
-	if (!bases_ok(&copy) || !arch_root_load(x))
+	c->flushed = flush_clock;	/* read before the flush that it stands for */
+	WRITE_CR(3, pfn << EXO_PAGE_SHIFT);
+	c->root_claim = c->root = pfn;
+}
+
+/* With the lock held, so that nothing untypes the root meanwhile. */
+bool arch_hand_over(struct cpu *c, struct context *from, struct context *x, uint64_t rip,
+	uint64_t rsp)
+{
+	struct exo_regs *s = context_regs(from), *t = context_regs(x), *r = CPU_REGS(c);
+	const struct exo_frame *root = &frame_table[x->root_k];
+	if (root->type != EXO_F_PT4 || root->owner != x->domain)
 		return false;
-	r->rax = EXO_OK;
-	r->rcx = r->rip;
-	r->r11 = r->rflags;
-	r->cs = EXO_CS64_SEL;
-	r->ss = EXO_SS_SEL;
-	arch_context_save(this_cpu()->current);
+	if (from->burden == x->burden) {
+		__asm__ volatile("rdfsbase %0\n rdgsbase %1" : "=r"(s->fs_base), "=r"(s->gs_base));
+		bases_quick(t->fs_base, t->gs_base);
+	} else {
+		bases_save(s);
+		segments_load(x, t);
+	}
+	xsave((uint8_t *)s + EXO_SAVE_XSTATE);
+	xrstor((uint8_t *)t + EXO_SAVE_XSTATE);
+	if (c->root != x->root_k)
+		cr3_load(c, x->root_k);
+	c->route_lo = x->route_lo;
+	c->route_hi = x->route_hi;
+	s->rax = EXO_OK;
+	s->rip = r->rip;
+	s->cs = EXO_CS64_SEL;
+	s->rflags = r->rflags;
+	s->rsp = r->rsp;
+	s->ss = EXO_SS_SEL;
+	s->in_user = 0;
 	r->rip = rip;
 	r->rflags = RFLAGS_FORCED;
 	r->rsp = rsp;
-	state_load(x, &copy);
 	return true;
 }
 
@@ -194,18 +220,12 @@ void arch_context_reset(struct context *x)
 	*(uint32_t *)((uint8_t *)s + EXO_SAVE_XSTATE + 24) = MXCSR_INIT;
 }
 
-static void cr3_load(struct cpu *c, uint64_t pfn)
-{
-	c->flushed = flush_clock;	/* read before the flush that it stands for */
-	WRITE_CR(3, pfn << EXO_PAGE_SHIFT);
-}
-
 /* The claim makes the check safe without the lock: see root_loadable. */
 __attribute__((hot)) bool arch_root_load(struct context *x)
 {
 	struct cpu *c = this_cpu();
 	uint32_t pfn = x->in_user ? x->root_u : x->root_k;
-	if (c->root != pfn || !pfn) {
+	if (c->root != pfn || !root_loadable(x->domain, pfn)) {	/* another's: the frame changed hands */
 		c->root_claim = pfn;
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		if (!root_loadable(x->domain, pfn)) {
@@ -213,7 +233,6 @@ __attribute__((hot)) bool arch_root_load(struct context *x)
 			return false;
 		}
 		cr3_load(c, pfn);
-		c->root = pfn;
 		trace(EXO_TR_SWITCH, 0, pfn, 0);
 	}
 	c->route_lo = x->in_user ? 0 : x->route_lo;

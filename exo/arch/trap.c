@@ -21,10 +21,11 @@ void trap_bad_state(void);
 
 struct exo_regs *arch_current_regs(void)
 {
-	return (struct exo_regs *)(this_cpu()->stack_top - TRAP_FRAME);
+	return CPU_REGS(this_cpu());
 }
 
-/* The call that touches nothing needs no lock; neither does resume, which entry.S calls. */
+/* The call that touches nothing needs no lock; neither does resume, which entry.S calls, as it does
+ * gate_call, which takes it itself. */
 #define LOCK_FREE (1ul << EXO_CALL_NULL)
 
 static __attribute__((noinline, hot)) uint64_t call_locked(uint64_t number, struct call *c)

@@ -12,6 +12,7 @@
 #include "context.h"
 
 static uint16_t generation_seed;	/* tables made later start with other generations */
+uint64_t cap_era;
 
 struct slot *slot_at(uint32_t name)
 {
@@ -53,6 +54,7 @@ void cap_table_add(struct domain *d, uint64_t pfn)
 
 	frame_at(pfn)->typerefs = d->id;
 	generation_seed += 37;
+	cap_era++;		/* no names have been found in era 0 */
 	for (unsigned i = 0; i < SLOTS_PER_FRAME; i++)
 		s[i].gen = generation_after(generation_seed);
 	frame_at(pfn)->pins = d->table_frames == 0;	/* index 0 is never used */
@@ -231,6 +233,7 @@ void cap_clear(struct slot *s)
 {
 	uint16_t gen = generation_after(s->gen & SLOT_GEN);
 
+	cap_era++;
 	slot_unlink(s);
 	slot_frame(s)->pins--;
 	*s = (struct slot){ .gen = gen };

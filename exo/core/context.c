@@ -62,7 +62,10 @@ uint64_t call_context_create(struct call *c)
 	x->control = control;
 	x->save = save;
 	x->mask_frame = control;
-	x->mask_offset = offsetof(struct exo_control, pending);
+	x->burden = d->burden;
+	x->page = pfn_to_virt(control);
+	x->regs = pfn_to_virt(save);
+	x->pair = (volatile uint16_t *)&x->page->pending;
 	x->home = x->cpu = c->r8;
 	x->state = EXO_CS_STOPPED;
 	arch_context_reset(x);
@@ -126,14 +129,8 @@ uint64_t contexts_cpus(const struct domain *d)
 	return mask;
 }
 
-/* Where the context keeps its {pending, mask} pair. */
-volatile uint16_t *context_pair(const struct context *x)
-{
-	return (volatile uint16_t *)((uint8_t *)pfn_to_virt(x->mask_frame) + x->mask_offset);
-}
-
 /* Coalesces: whoever finds the pending byte set needs to do nothing more. */
-bool context_signal(struct context *x, uint64_t bits)
+__attribute__((noinline)) bool context_signal(struct context *x, uint64_t bits)
 {
 	volatile uint8_t *pair = (volatile uint8_t *)context_pair(x);
 	__atomic_fetch_or(&context_control(x)->events, bits, __ATOMIC_SEQ_CST);

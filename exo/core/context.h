@@ -81,7 +81,8 @@ struct cpu {
 	volatile uint32_t root_claim;	/* pfn about to be loaded: see root_loadable */
 
 	uint32_t ready;		/* head of the ring of ready contexts at home here, 0 = none */
-	uint32_t slot;		/* of the slice vector: the one that runs */
+	uint32_t slot;		/* of the slice vector: the one that runs, */
+	struct exo_slice *slice;	/* which is this */
 	uint64_t slot_start, slot_end;
 	uint64_t switched;	/* when current came */
 	struct context *donee;	/* whom the rest of the slice was given to */
@@ -93,20 +94,25 @@ struct cpu {
 struct context {
 	uint32_t id, domain;
 	uint32_t control, save;		/* pinned frames */
-	uint32_t mask_frame, mask_offset;	/* where the {pending, mask} pair lies */
+	uint32_t mask_frame;		/* where the {pending, mask} pair lies, as a rule `control` */
 	uint32_t root_k, root_u;	/* the current pair; root_u = 0: none */
 	uint64_t route_lo, route_hi;
+	struct exo_control *page;	/* `control`, */
+	struct exo_regs *regs;		/* `save` */
+	volatile uint16_t *pair;	/* and its {pending, mask} bytes, as the kernel maps them */
 	uint64_t warn;
 	uint32_t cpu;			/* where it runs or last ran */
 	uint32_t home;			/* where it takes unused slots */
+	uint32_t burden;		/* what a switch has to load as a rule has not: its own id if there may be
+					 * TLS descriptors or a KGS base, its domain's if I/O ports, 0: nothing */
 	uint8_t state;			/* enum exo_context_state */
 	uint8_t in_user;		/* running in the U root */
-	uint8_t running;		/* it is some CPU's current one (`cpu`), whatever its state */
-	uint8_t queued;			/* in its home CPU's ready ring */
+	uint8_t queued;			/* ready: in a CPU's ring, its home's but if it moved; the CPU + 1 */
 	uint8_t held;			/* stopped with its domain: goes on with it */
 	uint8_t want_start;		/* wants SLICE_START */
-	uint8_t warned;			/* of this slice's end */
+	uint8_t running;		/* it is some CPU's current one (`cpu`), whatever its state */
 	uint8_t open;			/* gates may enter it, as it has not run since it said so */
+	uint8_t warned;			/* of this slice's end */
 	uint8_t woken;			/* wait's result is to be put into RAX and RDX: */
 	uint64_t wake_status, wake_value;
 	bool fatal;			/* an upcall could not be delivered: to be killed */
@@ -118,17 +124,18 @@ struct context {
 	uint64_t run_time;
 	uint64_t tls[4];
 	struct timer timers[2];		/* TIMER_USER, TIMER_WAIT */
+	/* The gate that it called last, and what was found there in that era (gate.c). */
+	uint64_t gate, gate_era, gate_badge;
+	struct context *gate_to;
 	struct exo_predicate pred;	/* of the wait in progress; its frames are pinned */
 };
 _Static_assert(sizeof(struct context) <= EXO_PAGE_SIZE, "context object");
 
 static inline struct context *context_at(uint32_t id) { return id ? pfn_to_virt(id) : NULL; }
 
-static inline struct exo_control *context_control(const struct context *x)
-{
-	return pfn_to_virt(x->control);
-}
-static inline struct exo_regs *context_regs(const struct context *x) { return pfn_to_virt(x->save); }
+static inline struct exo_control *context_control(const struct context *x) { return x->page; }
+static inline struct exo_regs *context_regs(const struct context *x) { return x->regs; }
+static inline volatile uint16_t *context_pair(const struct context *x) { return x->pair; }
 /* The domain of the running context (every call has one). */
 static inline struct domain *current_domain(void) { return domain_at(this_cpu()->current->domain); }
 
@@ -139,9 +146,9 @@ static inline struct domain *current_domain(void) { return domain_at(this_cpu()-
 void sched_pick(void);
 void sched_ready(struct context *x);	/* x may run: queues it, kicks a CPU that waits for it */
 void sched_block(struct context *x, unsigned state);	/* x may not run any more; its CPU reschedules */
-/* x, which is ready or waits and runs nowhere, takes the current context's place, at rip with that
- * stack; that one becomes ready.  False, and nothing has changed: x cannot be loaded. */
-bool sched_hand_over(struct context *x, uint64_t rip, uint64_t rsp);
+/* x, which is ready or waits and ran nowhere, has been loaded in the place of `from`, which is ready
+ * henceforth. */
+void sched_hand_over(struct cpu *c, struct context *from, struct context *x);
 uint64_t sched_running_time(const struct domain *d);	/* since its contexts were switched to */
 void sched_tick(void);			/* the timer interrupt */
 void sched_timer(void);			/* arms this CPU's timer for what comes next */
@@ -157,9 +164,10 @@ bool wait_check(struct context *x);	/* wakes it if its predicate holds */
  * (exo/arch/switch.c).  Load returns false if the state cannot be loaded. */
 void arch_context_save(struct context *x);
 bool arch_context_load(struct context *x);
-/* Saves the current context in the middle of a call that returns OK, and loads x but for the general
- * registers, which stay.  False, and nothing has changed: x cannot be loaded. */
-bool arch_hand_over(struct context *x, uint64_t rip, uint64_t rsp);
+/* Puts the current context, in the middle of a call, into its save area so that it goes on behind that
+ * with OK, but for its general registers, which stay; loads x but for them.  False, and nothing has
+ * changed: x cannot be loaded. */
+bool arch_hand_over(struct cpu *c, struct context *from, struct context *x, uint64_t rip, uint64_t rsp);
 void arch_context_unload(void);		/* nothing runs: load the kernel's root */
 /* While a context is current, its registers are on the kernel stack: */
 struct exo_regs *arch_current_regs(void);
@@ -195,7 +203,6 @@ bool context_destroy(struct context *x) __attribute__((warn_unused_result));
 uint64_t context_parent(uint64_t name, unsigned at, struct context **x, struct slot **parent);
 /* Sets bits for a context and reaches it.  True if none was pending before. */
 bool context_signal(struct context *x, uint64_t bits);
-volatile uint16_t *context_pair(const struct context *x);	/* its {pending, mask} bytes */
 /* Takes all contexts of a domain off their CPUs.  False: some CPU still has to let go of
  * one (it was kicked): the caller returns AGAIN and tries later. */
 bool contexts_stop(struct domain *d) __attribute__((warn_unused_result));

@@ -52,9 +52,9 @@ static uint64_t set_mask_at(struct context *x, uint64_t pfn, uint64_t offset)
 	if (x->mask_frame != x->control)
 		frame_unpin(x->mask_frame);
 	x->mask_frame = pfn;
-	x->mask_offset = offset;
+	x->pair = (volatile uint16_t *)((uint8_t *)pfn_to_virt(pfn) + offset);
 	if (is_here(x))
-		this_cpu()->pair = context_pair(x);
+		this_cpu()->pair = x->pair;
 	return EXO_OK;
 }
 
@@ -124,7 +124,7 @@ uint64_t call_context_ctl(struct call *c)
 	case EXO_CTX_HOME:
 		if (a >= cpu_count)
 			return FAIL(ARG, 3);
-		if (x->queued)
+		if (x->queued && !x->running)
 			return FAIL(STATE, 1);
 		x->home = a;
 		return EXO_OK;
@@ -142,6 +142,8 @@ static bool tls_ok(uint64_t desc)
 uint64_t call_segment_set(struct call *c)
 {
 	struct context *x = this_cpu()->current;
+	if (c->rdi >= EXO_SEG_KGS)
+		x->burden = x->id;
 	switch (c->rdi) {
 	case EXO_SEG_FS:
 	case EXO_SEG_GS:

@@ -88,6 +88,8 @@ uint64_t cap_insert(struct domain *d, uint64_t index, unsigned at, const struct 
 struct domain *slot_domain(const struct slot *s);	/* in whose table it lies */
 /* Unlinks and clears one slot without descendants. */
 void cap_clear(struct slot *s);
+/* What a name was found to mean, it means until this changes: a capability went, or is about to. */
+extern uint64_t cap_era;
 /* A weak reference to a capability, valid while that slot is not reused. */
 struct cap_ref { uint32_t name; uint32_t gen; };
 struct slot *cap_ref_get(struct cap_ref ref, unsigned type);
@@ -168,6 +170,7 @@ struct domain {
 	uint64_t watch_bits;
 	uint64_t run_time;		/* ns of its contexts, up to their last switch */
 	struct { uint16_t first, count; } ports[DOMAIN_PORTS];
+	uint32_t burden;		/* its id, once it has had some: see struct context */
 	/* revocation */
 	uint32_t revoke_frames, revoke_start;	/* wanted; `frames` when asked */
 	uint64_t revoke_deadline;

@@ -67,6 +67,7 @@ bool cap_delete_tree(struct slot *top, unsigned *budget, uint64_t *deleted)
 	struct slot *s = top, *parent;
 
 	top->gen |= SLOT_DYING;
+	cap_era++;
 	if (!cap_move_finish(top, budget))
 		return false;
 	for (;;) {

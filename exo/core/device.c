@@ -48,6 +48,9 @@ static uint64_t ports_open(struct device *dev)
 	d->ports[i].first = dev->port;
 	d->ports[i].count = dev->port_count;
 	dev->ports_owner = d->id;
+	d->burden = d->id;
+	for (struct context *x = context_at(d->context_head); x; x = context_at(x->sibling_next))
+		x->burden = x->burden ? x->burden : d->id;
 	arch_ports_changed();
 	return EXO_OK;
 }

@@ -90,7 +90,7 @@ uint64_t table_make(struct domain *d, uint64_t pfn, unsigned level)
 
 __attribute__((hot)) bool root_loadable(uint32_t domain, uint64_t pfn)
 {
-	return pfn && pfn < frame_count &&
+	return pfn < frame_count &&
 		__atomic_load_n(&frame_at(pfn)->type, __ATOMIC_ACQUIRE) == EXO_F_PT4 &&
 		frame_at(pfn)->owner == domain;
 }

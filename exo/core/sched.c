@@ -4,6 +4,9 @@
  * The kernel knows no priorities.  A slot goes to the context bound to it if that is
  * ready; else to the ring, in turn.  A context gets a warning before its slice ends and
  * is saved by force at the end.  How slots are bound is policy, and somewhere else.
+ *
+ * Who runs stays in its ring: a switch touches none (as L4's lazy queues), and the ring's turn
+ * passes over those that run, of whom there are no more than CPUs.
  */
 #include "disk.h"
 
@@ -17,22 +20,23 @@ static struct link *ready_link(uint32_t id) { return &context_at(id)->ready; }
 
 static void enqueue(struct context *x)
 {
-	if (!x->queued)
-		ring_add(&cpu_at(x->home)->ready, x->id, ready_link);
-	x->queued = 1;
+	if (x->queued)
+		return;
+	ring_add(&cpu_at(x->home)->ready, x->id, ready_link);
+	x->queued = x->home + 1;
 }
 
 static void dequeue(struct context *x)
 {
 	if (x->queued)
-		ring_remove(&cpu_at(x->home)->ready, x->id, ready_link);
+		ring_remove(&cpu_at(x->queued - 1)->ready, x->id, ready_link);
 	x->queued = 0;
 }
 
 /* A CPU has to look again if it idles or if its present slot belongs to x. */
 static void notify(struct cpu *c, const struct context *x)
 {
-	bool owns = c->slices->slice[c->slot].context == x->id && c->current != x;
+	bool owns = c->slice->context == x->id && c->current != x;
 	if (!owns && !(c->number == x->home && (!c->current || c->current->state != EXO_CS_READY)))
 		return;
 	if (c == this_cpu())
@@ -41,12 +45,12 @@ static void notify(struct cpu *c, const struct context *x)
 		arch_kick(c->number);
 }
 
-void sched_ready(struct context *x)
+__attribute__((noinline)) void sched_ready(struct context *x)
 {
 	x->state = EXO_CS_READY;
+	enqueue(x);
 	if (x->running)		/* it was about to leave its CPU, and stays */
 		return;
-	enqueue(x);
 	for (unsigned i = 0; i < cpu_count; i++)
 		notify(cpu_at(i), x);
 }
@@ -70,30 +74,27 @@ static void slot_next(struct cpu *c, uint64_t now)
 {
 	struct exo_slice_page *page = c->slices;
 	c->slot = c->slot + 1 < page->count ? c->slot + 1 : 0;
+	c->slice = &page->slice[c->slot];
 	c->slot_start = now;
-	c->slot_end = now + page->slice[c->slot].length;
+	c->slot_end = now + c->slice->length;
 	c->passed = false;
 	c->donee = NULL;
 	page->now = c->slot;
 }
 
 /* Charges the time since the last look to who had it. */
-static void account(struct cpu *c, uint64_t now)
+static inline void account(struct cpu *c, struct context *x, uint64_t now)
 {
-	struct exo_slice *s = &c->slices->slice[c->slot];
 	uint64_t spent = now - c->switched;
 	c->switched = now;
-	if (!c->current) {
+	if (!x) {
 		c->slices->idle += spent;
 		return;
 	}
-	if (s->context == c->current->id)
-		s->used += spent;
-	else
-		s->given += spent;
-	c->current->run_time += spent;
-	domain_at(c->current->domain)->run_time += spent;
-	context_control(c->current)->run_time = c->current->run_time;
+	*(c->slice->context == x->id ? &c->slice->used : &c->slice->given) += spent;
+	x->run_time += spent;
+	((struct domain *)pfn_to_virt(x->domain))->run_time += spent;
+	context_control(x)->run_time = x->run_time;
 }
 
 uint64_t sched_running_time(const struct domain *d)
@@ -116,9 +117,20 @@ static bool may_run(struct cpu *c, struct context *x)
 	return x->state == EXO_CS_READY && (!x->running || x == c->current);
 }
 
+/* The ring's next that does not run. */
+static struct context *turn(struct cpu *c)
+{
+	struct context *x = context_at(c->ready);
+	while (x && x->running)
+		x = x->ready.next == c->ready ? NULL : context_at(x->ready.next);
+	if (x)
+		c->ready = x->ready.next;
+	return x;
+}
+
 static struct context *choose(struct cpu *c, bool ended)
 {
-	struct context *owner = context_at(c->slices->slice[c->slot].context);
+	struct context *owner = context_at(c->slice->context);
 	if (c->donee && may_run(c, c->donee))
 		return c->donee;
 	if (owner && !c->passed && may_run(c, owner))
@@ -126,8 +138,9 @@ static struct context *choose(struct cpu *c, bool ended)
 	bool stay = c->current && c->current->state == EXO_CS_READY;
 	if (stay && !ended && !c->passed)
 		return c->current;
-	if (c->ready)
-		return context_at(c->ready);
+	struct context *next = turn(c);
+	if (next)
+		return next;
 	if (owner && may_run(c, owner))
 		return owner;
 	return stay ? c->current : NULL;
@@ -135,16 +148,13 @@ static struct context *choose(struct cpu *c, bool ended)
 
 /* ---- switching ---------------------------------------------------------------- */
 
-/* The current context has been saved. */
-static void stand_down(struct cpu *c)
+/* x, which was the current context, has been saved. */
+static inline void stand_down(struct cpu *c, struct context *x)
 {
-	struct context *x = c->current;
 	x->running = 0;
-	c->current = NULL;
-	if (x->state == EXO_CS_READY) {
-		enqueue(x);
-		if (x->home != c->number)	/* it moved while it ran */
-			notify(cpu_at(x->home), x);
+	if (x->home != c->number && x->state == EXO_CS_READY) {
+		dequeue(x);	/* it may have moved while it ran, */
+		sched_ready(x);	/* and another CPU may take it */
 	}
 }
 
@@ -152,26 +162,26 @@ static void switch_out(struct cpu *c, bool forced)
 {
 	struct context *x = c->current;
 	arch_context_save(x);
-	stand_down(c);
+	stand_down(c, x);
+	c->current = NULL;
 	if (forced)
 		context_control(x)->forced++;
 }
 
 /* x becomes the current context. */
-static void step_up(struct cpu *c, struct context *x)
+static inline void step_up(struct cpu *c, struct context *x)
 {
-	dequeue(x);
-	x->running = 1;
 	x->cpu = c->number;
-	x->warned = 0;
+	x->running = 1;
 	x->open = 0;
+	x->warned = 0;
 	c->current = x;
 	c->control = context_control(x);
 	c->pair = context_pair(x);
 }
 
 /* It has been loaded: told so. */
-static void switched_in(struct cpu *c, struct context *x)
+static inline void switched_in(struct cpu *c, struct context *x)
 {
 	struct exo_control *ctl = c->control;
 	ctl->cpu = c->number;
@@ -190,6 +200,7 @@ static bool switch_in(struct cpu *c, struct context *x)
 	step_up(c, x);
 	if (!arch_context_load(x)) {
 		context_kill(x, EXO_DEAD_STATE, 0, 0, 0);
+		dequeue(x);
 		x->running = 0;
 		c->current = NULL;
 		return false;
@@ -198,24 +209,19 @@ static bool switch_in(struct cpu *c, struct context *x)
 	return true;
 }
 
-bool sched_hand_over(struct context *x, uint64_t rip, uint64_t rsp)
+void sched_hand_over(struct cpu *c, struct context *from, struct context *x)
 {
-	struct cpu *c = this_cpu();
-	struct context *from = c->current;
-	if (!arch_hand_over(x, rip, rsp))
-		return false;
-	account(c, arch_now());
+	account(c, from, arch_now());
 	if (x->state == EXO_CS_WAITING)
 		wait_wake(x, EXO_OK, 0);
 	x->woken = 0;
 	from->open = from->state == EXO_CS_READY;	/* else it is being stopped */
-	stand_down(c);
+	stand_down(c, from);
 	step_up(c, x);
 	switched_in(c, x);
 	c->donee = x;
 	if (x->warn)
 		sched_timer();
-	return true;
 }
 
 /* wait's result goes into the registers of a context that is woken, once they are loaded. */
@@ -234,7 +240,7 @@ void sched_pick(void)
 	struct cpu *c = this_cpu();
 	uint64_t now = arch_now();
 	bool ended = now >= c->slot_end;
-	account(c, now);
+	account(c, c->current, now);
 	if (ended)
 		slot_next(c, now);
 	/* Each failure to load takes a context out of the ring. */
@@ -265,7 +271,7 @@ static uint64_t warn_time(const struct cpu *c)
 	return x && x->warn && !x->warned ? c->slot_end - x->warn : EXO_FOREVER;
 }
 
-void sched_timer(void)
+__attribute__((noinline)) void sched_timer(void)
 {
 	struct cpu *c = this_cpu();
 	uint64_t next = timer_next(&c->wheel), warn = warn_time(c);
@@ -299,6 +305,7 @@ void sched_tick(void)
 void sched_init_cpu(struct cpu *c, struct exo_slice_page *page)
 {
 	c->slices = page;
+	c->slice = page->slice;
 	page->cpu = c->number;
 	page->count = EXO_SLICES;
 	for (unsigned i = 0; i < EXO_SLICES; i++)

@@ -143,6 +143,7 @@ static __attribute__((noinline, hot)) bool resume_root(struct context *x, uint64
 		x->root_u = frame_table[k].writable;
 	}
 	x->in_user = user && x->root_u;
+	x->burden = x->in_user ? x->id : x->burden;	/* a KGS base */
 	if (!arch_root_load(x)) {
 		x->root_k = old_k;
 		x->root_u = old_u;

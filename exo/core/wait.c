@@ -43,7 +43,7 @@ static void pins(const struct exo_predicate *p, void (*change)(uint64_t pfn))
 			change(p->term[i][j].addr >> EXO_PAGE_SHIFT);
 }
 
-void wait_wake(struct context *x, unsigned status, uint64_t value)
+__attribute__((noinline)) void wait_wake(struct context *x, unsigned status, uint64_t value)
 {
 	if (x->state != EXO_CS_WAITING)
 		return;

@@ -226,6 +226,7 @@ static void check_contexts(struct domain *d)
 			"context %x's first capability", x->id);
 		AUDIT(!x->running || cpu_at(x->cpu)->current == x, "context %x runs nowhere", x->id);
 		AUDIT(!x->open || (!x->running && x->state != EXO_CS_STOPPED), "context %x is open", x->id);
+		AUDIT(!x->queued == (x->state != EXO_CS_READY), "context %x in the ring", x->id);
 	}
 	AUDIT(n == d->contexts, "domain %x has %u contexts, counted %u", d->id, n, d->contexts);
 	if (d->page)

@@ -559,14 +559,16 @@ bool arch_context_load(struct context *x)
 	return true;
 }
 
-bool arch_hand_over(struct context *x, uint64_t rip, uint64_t rsp)
+bool arch_hand_over(struct cpu *c, struct context *from, struct context *x, uint64_t rip, uint64_t rsp)
 {
-	struct exo_regs *r = &cpus[here].regs, *s = context_regs(x);
+	struct exo_regs *r = &cpus[here].regs, *s = context_regs(x), saved = *context_regs(from);
 
 	if (!arch_root_load(x))
 		return false;
-	r->rax = EXO_OK;
-	arch_context_save(this_cpu()->current);
+	memcpy(&saved.rip, &r->rip, sizeof saved - offsetof(struct exo_regs, rip));
+	saved.rax = EXO_OK;
+	CHECK(c == this_cpu() && c->current == from, "who calls");
+	*context_regs(from) = saved;
 	r->rip = rip;
 	r->rsp = rsp;
 	r->rflags = 0x202;
@@ -614,7 +616,7 @@ struct result call(unsigned number, uint64_t a, uint64_t b, uint64_t c, uint64_t
 {
 	struct call args = { .rdi = a, .rsi = b, .rdx = c, .r10 = d, .r8 = e, .r9 = f };
 	struct result r;
-	bool lock = number != EXO_CALL_NULL && number != EXO_CALL_RESUME;
+	bool lock = number != EXO_CALL_NULL && number != EXO_CALL_RESUME && number != EXO_CALL_GATE_CALL;
 
 	CHECK(this_cpu()->current, "call %u on idle CPU %u", number, here);
 	if (lock)

@@ -279,7 +279,7 @@ TEST(masks_lie_where_they_were_put)
 	struct context *x = context_on(&a, 2);
 
 	OK(CALL4(CONTEXT_CTL, x->cap % 128, EXO_CTX_MASK_AT, a.next, 16));
-	CHECK(x->mask_frame == a.next && x->mask_offset == 16, "frame and offset");
+	CHECK(x->mask_frame == a.next && (uint8_t *)x->pair == (uint8_t *)pfn_to_virt(a.next) + 16, "frame and offset");
 	CHECK(context_pair(x) == (void *)((uint8_t *)pfn_to_virt(a.next) + 16), "there");
 }
 

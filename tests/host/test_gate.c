@@ -70,9 +70,7 @@ TEST(gates_tell_the_badge)
 	struct server s = server_make();
 	struct call c = { .rdi = s.gate };
 
-	kernel_lock();
 	CHECK(!call_dispatch(EXO_CALL_GATE_CALL, &c) && c.rdi == BADGE, "in RDI");
-	kernel_unlock();
 }
 
 /* There and back, a gate each way; nobody but who holds one may come back. */
@@ -193,11 +191,117 @@ TEST(gates_and_stops_meet)
 	struct server s = server_make();
 	struct context *own = me();
 
-	own->state = EXO_CS_STOPPED;	/* as by that CPU, just before */
+	model_on(1);
+	IS(CALL3(CONTEXT_CTL, own->cap % 128, EXO_CTX_STOP, 0), AGAIN, 0);
+	model_on(0);
 	OK(CALL1(GATE_CALL, s.gate));
 	CHECK(me() == s.x && !own->open && !own->queued && !own->running, "off its CPU");
 	own->state = EXO_CS_READY;
 	kernel_lock();
 	sched_ready(own);
 	kernel_unlock();
+}
+
+/* What a call remembers of a gate ends with any capability: a name may mean another gate, or none. */
+TEST(gates_are_not_remembered_too_long)
+{
+	struct server s = server_make();
+	uint64_t cap = s.x->cap % 128, at = 90, back = CALL3(GATE_CREATE, 0, 0, 1).value;
+	struct call c = { .rdi = at };
+
+	context_control(me())->gate_entry = 0x6000;
+	OK(CALL6(CAP_COPY, s.a.cap, 40, back, EXO_R_CALL, 0, 0));
+	OK(CALL3(GATE_CREATE, at, cap, 1));
+	OK(CALL1(GATE_CALL, at));
+	OK(CALL1(GATE_CALL, 40));
+	OK(CALL2(CAP_DELETE, 0, at));
+	IS(CALL1(GATE_CALL, at), CAP, 1);
+	OK(CALL3(GATE_CREATE, at, cap, 2));
+	CHECK(!call_dispatch(EXO_CALL_GATE_CALL, &c) && c.rdi == 2, "the new one's badge");
+	OK(CALL1(GATE_CALL, 40));
+	slot_at(s.x->cap)->gen |= SLOT_DYING;	/* as by a deletion that has to go on, */
+	cap_era++;				/* which it says */
+	IS(CALL1(GATE_CALL, at), DYING, 1);
+	slot_at(s.x->cap)->gen &= ~SLOT_DYING;
+	OK(CALL1(GATE_CALL, at));
+}
+
+/* Each nanosecond is somebody's, whoever calls whom how often. */
+TEST(gates_keep_accounts)
+{
+	struct server s = server_make();
+	struct context *own = me();
+	struct cpu *c = this_cpu();
+	struct exo_slice *slice = &c->slices->slice[c->slot];
+	uint64_t back = CALL3(GATE_CREATE, 0, 0, 1).value;
+
+	context_control(own)->gate_entry = 0x6000;
+	OK(CALL6(CAP_COPY, s.a.cap, 40, back, EXO_R_CALL, 0, 0));
+	OK(CALL1(GATE_CALL, s.gate));
+	OK(CALL1(GATE_CALL, 40));
+	uint64_t from = c->switched, own_time = own->run_time, time = s.x->run_time;
+	uint64_t domain = s.a.d->run_time, charged = slice->used + slice->given;
+	for (unsigned i = 0; i < 500; i++) {
+		model_time += 7;
+		OK(CALL1(GATE_CALL, s.gate));
+		model_time += 100;
+		OK(CALL1(GATE_CALL, 40));
+	}
+	time = s.x->run_time - time;
+	CHECK(time >= 50000 && own->run_time - own_time >= 3500, "each its own");
+	CHECK(time + own->run_time - own_time == c->switched - from, "nothing is lost or made");
+	CHECK(s.a.d->run_time - domain == time, "nor of domains");
+	CHECK(slice->used + slice->given - charged == c->switched - from, "nor of slices");
+	CHECK(context_control(s.x)->run_time == s.x->run_time, "as told");
+}
+
+/* Two that call each other have their turns, no more. */
+TEST(gates_give_no_turns)
+{
+	struct server s = server_make();
+	struct context *own = me(), *third = server_make().x;
+	uint64_t back = CALL3(GATE_CREATE, 0, 0, 1).value, ran = 0;
+
+	context_control(own)->gate_entry = 0x6000;
+	OK(CALL6(CAP_COPY, s.a.cap, 40, back, EXO_R_CALL, 0, 0));
+	OK(CALL3(EVENT_CREATE, 91, third->cap % 128, 0x10000));
+	OK(CALL2(EVENT_SIGNAL, 91, 0x10000));
+	kernel_lock();
+	wait_wake(third, EXO_EVENT, 0);
+	kernel_unlock();
+	for (unsigned i = 0; i < 60; i++) {
+		if (me() == own)
+			CALL1(GATE_CALL, s.gate);	/* BUSY, if it runs by itself */
+		else if (me() == s.x)
+			CALL1(GATE_CALL, 40);
+		ran += me() == third;
+		model_time = this_cpu()->slot_end;	/* right behind the call */
+		model_timer(this_cpu()->number);
+	}
+	CHECK(ran >= 15 && ran <= 30, "the third ran %lu times of 60", ran);
+}
+
+TEST(gates_tell_of_events)
+{
+	struct server s = server_make();
+
+	context_control(s.x)->entry[EXO_UP_EVENT] = 0x7000;
+	context_control(s.x)->mask = 0;
+	context_control(s.x)->pending = 1;
+	context_control(s.x)->stack_lo = WINDOW;
+	context_control(s.x)->stack_hi = WINDOW + 4096;
+	OK(CALL1(GATE_CALL, s.gate));
+	CHECK(me() == s.x && regs()->rip == 0x7000, "told of its event");
+}
+
+/* Who moves while it runs is ready at its new home once it calls. */
+TEST(gates_and_moves_meet)
+{
+	struct server s = server_make();
+	struct context *own = me();
+
+	OK(CALL3(CONTEXT_CTL, own->cap % 128, EXO_CTX_HOME, 1));
+	OK(CALL1(GATE_CALL, s.gate));
+	CHECK(me() == s.x && own->queued == 2, "it is offered to CPU 1");
+	audit();
 }

@@ -99,7 +99,10 @@ struct exo_result raw_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, 
 {
 	struct exo_result r = { .value = c };
 	register uint64_t r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
-	__asm__ volatile("syscall" : "=a"(r.status), "+d"(r.value)
+	/* gate_call gives no register back. */
+	__asm__ volatile("push %%rbx\n push %%rbp\n push %%r12\n push %%r13\n push %%r14\n push %%r15\n"
+		"syscall\n"
+		"pop %%r15\n pop %%r14\n pop %%r13\n pop %%r12\n pop %%rbp\n pop %%rbx" : "=a"(r.status), "+d"(r.value)
 		: "a"(number), "D"(a), "S"(b), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
 	return r;
 }

@@ -125,14 +125,6 @@ static uint64_t save_rip(void)
 	return run_bad();
 }
 
-static uint64_t save_fsbase(void)
-{
-	volatile struct exo_regs *r = stopped_second();
-	EXPECT(r);
-	r->fs_base = 1ul << 63;
-	return run_bad();
-}
-
 /* Its root is no root any more when it is to run. */
 static uint64_t root_gone(void)
 {
@@ -143,7 +135,7 @@ static uint64_t root_gone(void)
 	return run_bad();
 }
 
-/* Garbage that is made harmless: flags, selectors, and an extended state that no XRSTOR takes. */
+/* Garbage that is made harmless: flags, selectors, bases, and an extended state that no XRSTOR takes. */
 static uint64_t save_garbage(void)
 {
 	volatile struct exo_regs *r = stopped_second();
@@ -153,6 +145,7 @@ static uint64_t save_garbage(void)
 	for (unsigned i = 0; i < 8; i++) {
 		r->rflags = 0xffffffffffdbeeff & ~0x100ul;
 		r->ds = r->es = r->fs = r->gs = (uint16_t)random_next();
+		r->fs_base = r->gs_base = r->kgs_base = 1ul << 63;
 		r->in_user = 1;
 		xstate[64] = i & 1 ? ~0ul : 3;		/* XSTATE_BV */
 		xstate[65] = i & 2 ? ~0ul : 0;		/* XCOMP_BV */
@@ -166,6 +159,7 @@ static uint64_t save_garbage(void)
 		}
 		while (EXO_CODE(exo_context_ctl(other.cap, EXO_CTX_STOP, 0, 0, 0).status) == EXO_AGAIN)
 			exo_yield(0);
+		EXPECT(!r->fs_base && !r->gs_base && !r->kgs_base);
 		EXPECT(!(r->rflags & 0x3000) && !(r->rflags & 0x20000) && r->rflags & 0x200);
 	}
 	return 0;
@@ -283,7 +277,6 @@ const struct row state_rows[] = {
 	{ "pkru-fsbase", pkru_fsbase, EXITS, 1, NULL },
 	{ "save-cs", save_cs, DIES_STATE, 1, NULL },
 	{ "save-rip", save_rip, DIES_STATE, 1, NULL },
-	{ "save-fsbase", save_fsbase, DIES_STATE, 1, NULL },
 	{ "root-gone", root_gone, DIES_STATE, 1, NULL },
 	{ "save-garbage", save_garbage, EXITS, 1, NULL },
 	{ "death-record", death_record, DIES_EXCEPTION, 1, NULL },
