@@ -131,12 +131,16 @@ static bool store_loop(struct upcall_regs *r, const struct store *s, const struc
 	}
 }
 
-static bool store_run(struct upcall_regs *r, const struct store *s, const struct target *t)
+static bool store_run(const struct vcpu *v, struct upcall_regs *r, const struct store *s,
+	const struct target *t)
 {
 	uint64_t old = 0, result = source_get(r, s);
 	if (s->size == 8 && (s->op == STORE_MOV || s->op == STORE_XCHG)) {
-		bool plain = s->op == STORE_MOV && note_of(t->entry >> EXO_PAGE_SHIFT)->level == 1;
-		if (entry_write(t->entry, plain ? EXO_PT_SET : EXO_PT_XCHG, result, &old))
+		bool leaf = note_of(t->entry >> EXO_PAGE_SHIFT)->level == 1;
+		bool plain = leaf && s->op == STORE_MOV;
+		bool clears = leaf && !plain && !(result & EXO_PTE_P);
+		if (clears ? entry_clear(v, t->entry, result, &old) :
+		    entry_write(t->entry, plain ? EXO_PT_SET : EXO_PT_XCHG, result, &old))
 			return false;
 	} else if (!store_loop(r, s, t, &old, &result)) {
 		return false;
@@ -156,7 +160,7 @@ bool emulate_store(struct vcpu *v, struct upcall_regs *r)
 		return false;
 	struct target t = { (PTE_PFN(e) << EXO_PAGE_SHIFT) + (va & (EXO_PAGE_SIZE - 8)), va % 8 * 8,
 		~0ul >> (64 - 8 * s.size) };
-	if (!store_run(r, &s, &t))
+	if (!store_run(v, r, &s, &t))
 		return false;
 	stat_count(v, STAT_STORE);
 	r->up.rip += s.length;

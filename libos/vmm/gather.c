@@ -40,6 +40,7 @@ static void writes_run(struct gather *g)
 	for (unsigned at = 0; at < g->writes; at++) {
 		struct exo_result r = exo_pt_write(0, g->write + at, g->writes - at, 0, g->flush,
 			g->flush_va);
+		entries_changed();
 		at += r.value;
 		if (at < g->writes)
 			refuse(g, g->result[at]);

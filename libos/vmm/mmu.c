@@ -7,6 +7,7 @@
 #include "libos/vmm/run.h"
 
 #define BATCH		32u
+#define AHEAD		16u		/* pages */
 
 /* ---- walking and writing ------------------------------------------------------------------ */
 
@@ -22,10 +23,62 @@ uint64_t mmu_walk(uint64_t root, uint64_t va, unsigned level)
 	return (table << EXO_PAGE_SHIFT) + 8 * pt_index(va, level);
 }
 
+/* ---- flushes ahead --------------------------------------------------------------------------- */
+
+/* A guest that takes an entry away by a store flushes its page next.  That is done with the store,
+ * where the page is known; then the guest's flush asks nothing of the kernel.  What was flushed
+ * counts until any vCPU has written an entry otherwise, or loaded a root: a translation that came
+ * since could be out of date. */
+uint64_t entry_changes;
+static struct ahead {
+	uint64_t at;			/* entry_changes, at which the rest is true */
+	unsigned n;
+	uint64_t va[AHEAD];
+} ahead[VMM_VCPUS];
+
+/* Of the lower half, but its last region, whose last page is no address; 0: not known. */
+static uint64_t page_of(uint64_t entry)
+{
+	uint64_t place = note_of(entry >> EXO_PAGE_SHIFT)->place, slot = entry % EXO_PAGE_SIZE / 8;
+	return place < (1u << 26) - 1 && place ? place << 21 | slot << EXO_PAGE_SHIFT : 0;
+}
+
+int64_t entry_clear(const struct vcpu *v, uint64_t entry, uint64_t value, uint64_t *old)
+{
+	struct ahead *a = &ahead[v->number];
+	struct exo_pt_item item = { entry | EXO_PT_XCHG, value };
+	uint64_t va = page_of(entry), before = __atomic_load_n(&entry_changes, __ATOMIC_SEQ_CST);
+	uint64_t flush = va ? EXO_FLUSH_LOCAL | EXO_FLUSH_VA : EXO_FLUSH_NONE;
+	if (exo_pt_write(0, &item, 1, 0, flush, va).status)
+		return -XEN_EINVAL;
+	*old = item.val;
+	bool alone = __atomic_fetch_add(&entry_changes, 1, __ATOMIC_SEQ_CST) == before;
+	if (!alone || a->at != before)
+		a->n = 0;
+	if (alone && va && a->n < AHEAD)
+		a->va[a->n++] = va;
+	a->at = before + 1;
+	return 0;
+}
+
+static bool is_flushed(const struct vcpu *v, uint64_t va)
+{
+	const struct ahead *a = &ahead[v->number];
+	unsigned i = 0;
+	while (i < a->n && a->va[i] != va)
+		i++;
+	return i < a->n && a->at == __atomic_load_n(&entry_changes, __ATOMIC_SEQ_CST);
+}
+
+/* ---- entries --------------------------------------------------------------------------------- */
+
 static int64_t write_checked(uint64_t entry, unsigned op, uint64_t value, uint64_t *old)
 {
 	struct exo_pt_item item[2] = { { entry | op, value }, { *old, 0 } };
-	if (exo_pt_write(0, item, op == EXO_PT_CAS ? 2 : 1, 0, EXO_FLUSH_NONE, 0).status)
+	unsigned n = op == EXO_PT_CAS ? 2 : 1;
+	uint64_t status = exo_pt_write(0, item, n, 0, EXO_FLUSH_NONE, 0).status;
+	entries_changed();
+	if (status)
 		return -XEN_EINVAL;
 	*old = op == EXO_PT_CAS ? item[1].ptr : item[0].val;
 	return 0;
@@ -45,8 +98,11 @@ static int64_t write_upper(uint64_t entry, unsigned level, unsigned op, uint64_t
 	if (level == 4 && slot >= M2P_SLOT && slot <= LAST_SLOT)
 		return -XEN_EPERM;
 	lock_take(&vm.lock);
-	if (names_table(level, value) && !(e = table_promote(PTE_PFN(value), level - 1)))
+	if (names_table(level, value) && !(e = table_promote(PTE_PFN(value), level - 1))) {
+		const struct note *above = note_of(entry >> EXO_PAGE_SHIFT);
+		note_of(PTE_PFN(value))->place = place_of(above, level, slot);
 		table_ref(PTE_PFN(value));
+	}
 	if (!e) {
 		e = write_checked(entry, op, value, old);
 		bool written = !e && (op != EXO_PT_CAS || *old == expected);
@@ -103,6 +159,7 @@ static int64_t updates_run(struct xen_mmu_update *item, unsigned n, uint32_t *do
 		if (plain) {
 			struct exo_result r = exo_pt_write(0, (struct exo_pt_item *)&item[i], plain, 0,
 				EXO_FLUSH_NONE, 0);
+			entries_changed();
 			*done += r.value;
 			if (r.status)
 				return -XEN_EINVAL;
@@ -161,7 +218,9 @@ int64_t call_update_va_mapping(struct vcpu *v, const uint64_t a[6])
 	uint64_t flush;
 	if (!mapping_item(v, a, &item, &flush))
 		return -XEN_EINVAL;
-	return exo_pt_write(0, &item, 1, 0, flush, a[0] & -EXO_PAGE_SIZE).status ? -XEN_EINVAL : 0;
+	uint64_t status = exo_pt_write(0, &item, 1, 0, flush, a[0] & -EXO_PAGE_SIZE).status;
+	entries_changed();
+	return status ? -XEN_EINVAL : 0;
 }
 
 /* ---- roots ------------------------------------------------------------------------------------- */
@@ -191,6 +250,12 @@ static bool is_user_root(uint64_t u)
 		!(t[M2P_SLOT] | t[MONITOR_SLOT] | t[PHYSMAP_SLOT] | t[RAM_SLOT]);
 }
 
+static void user_ready_set(struct vcpu *v, bool paired)
+{
+	v->paired = paired;
+	v->user_ready = paired && !v->gs_late;
+}
+
 /* Loads a kernel root: at once if this is the calling vCPU, else when it starts. */
 static int64_t kernel_root_load(struct vcpu *v, uint64_t k, uint64_t u)
 {
@@ -210,6 +275,7 @@ static int64_t kernel_root_load(struct vcpu *v, uint64_t k, uint64_t u)
 	uint64_t unused = e ? k : v->root_k;
 	if (!e)
 		v->root_k = k;
+	entries_changed();
 	if (unused)
 		table_unref(unused);
 	return e;
@@ -221,7 +287,7 @@ int64_t roots_set(struct vcpu *v, uint64_t k, uint64_t u)
 		return exo_tlb_flush(0, 0, EXO_FLUSH_LOCAL).status ? -XEN_EINVAL : 0;
 	lock_take(&vm.lock);
 	int64_t e = kernel_root_load(v, k, u);
-	v->user_ready = v->root_u && note_of(v->root_k)->pair == v->root_u;
+	user_ready_set(v, v->root_u && note_of(v->root_k)->pair == v->root_u);
 	lock_release(&vm.lock);
 	return e;
 }
@@ -241,33 +307,42 @@ int64_t root_user_set(struct vcpu *v, uint64_t u)
 	uint64_t unused = e ? u : v->root_u;
 	if (!e)
 		v->root_u = u;
-	v->user_ready = v->root_u && note_of(v->root_k)->pair == v->root_u;
+	user_ready_set(v, v->root_u && note_of(v->root_k)->pair == v->root_u);
 	if (unused)
 		table_unref(unused);
 	lock_release(&vm.lock);
 	return e;
 }
 
-/* Before code of the user root runs: the kernel's pair is what the guest asked for. */
-int64_t roots_pair(struct vcpu *v)
+/* The kernel's pair is what the guest asked for. */
+static uint64_t roots_pair(const struct vcpu *v)
 {
-	if (!v->root_u)
-		return -XEN_EINVAL;
 	lock_take(&vm.lock);
 	uint64_t status = pair(v->root_k, v->root_u);
 	lock_release(&vm.lock);
-	if (!status)
-		status = exo_context_ctl(0, EXO_CTX_ROOTS, v->root_k, 0, 0).status;
-	v->user_ready = !status;
-	return status ? -XEN_EINVAL : 0;
+	return status ? status : exo_context_ctl(0, EXO_CTX_ROOTS, v->root_k, 0, 0).status;
+}
+
+/* Before code of the user root runs. */
+int64_t user_prepare(struct vcpu *v)
+{
+	if (!v->root_u)
+		return -XEN_EINVAL;
+	if (v->gs_late)
+		exo_segment_set(EXO_SEG_KGS, v->base_of[XEN_BASE_GS_USER], 0);
+	v->gs_late = false;
+	user_ready_set(v, v->paired || !roots_pair(v));
+	return v->user_ready ? 0 : -XEN_EINVAL;
 }
 
 /* ---- mmuext_op ----------------------------------------------------------------------------------- */
 
-static int64_t flush_op(unsigned cmd, uint64_t va)
+static int64_t flush_op(const struct vcpu *v, unsigned cmd, uint64_t va)
 {
 	bool local = cmd == XEN_TLB_FLUSH_LOCAL || cmd == XEN_INVLPG_LOCAL;
 	bool page = cmd == XEN_INVLPG_LOCAL || cmd == XEN_INVLPG_MULTI || cmd == XEN_INVLPG_ALL;
+	if (cmd == XEN_INVLPG_LOCAL && is_flushed(v, va & -EXO_PAGE_SIZE))
+		return 0;
 	return exo_tlb_flush(page ? va & -EXO_PAGE_SIZE : 0, page, local ? EXO_FLUSH_LOCAL :
 		EXO_FLUSH_ALL).status ? -XEN_EINVAL : 0;
 }
@@ -281,12 +356,12 @@ static int64_t page_op(unsigned cmd, uint64_t to, uint64_t from)
 }
 
 /* What gather.c doesn't take. */
-static int64_t mmuext_one(const struct xen_mmuext_op *op)
+static int64_t mmuext_one(const struct vcpu *v, const struct xen_mmuext_op *op)
 {
 	switch (op->cmd) {
 	case XEN_TLB_FLUSH_LOCAL: case XEN_INVLPG_LOCAL: case XEN_TLB_FLUSH_MULTI:
 	case XEN_INVLPG_MULTI: case XEN_TLB_FLUSH_ALL: case XEN_INVLPG_ALL:
-		return flush_op(op->cmd, op->arg1);
+		return flush_op(v, op->cmd, op->arg1);
 	case XEN_FLUSH_CACHE: case XEN_FLUSH_CACHE_GLOBAL:
 		return 0;		/* no device sees the guest's memory */
 	case XEN_SET_LDT:
@@ -313,7 +388,7 @@ int64_t call_mmuext_op(struct vcpu *v, const uint64_t a[6])
 			e = -XEN_EFAULT;
 		} else if (!gather_op(&g, &op, done)) {
 			gather_run(&g);
-			e = mmuext_one(&op);
+			e = mmuext_one(v, &op);
 		}
 	}
 	done -= !!e;

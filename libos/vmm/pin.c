@@ -62,7 +62,8 @@ static void demote(struct batch *b, uint64_t mfn)
 {
 	struct note *n = note_of(mfn);
 	unsigned level = n->level;
-	table_unpair(mfn);
+	if (level == 4)
+		table_unpair(mfn);
 	if (b->n == BATCH)
 		demote_flush(b);
 	b->item[b->n++] = mfn << 8 | EXO_KIND_DATA;
@@ -151,7 +152,12 @@ static int64_t collect_children(struct batch *b, uint64_t mfn, unsigned level)
 	FOR_ENTRIES(i, table_of(mfn)) {
 		uint64_t entry = table_of(mfn)[i];
 		bool ours = level == 4 && i >= M2P_SLOT && i <= LAST_SLOT;
-		if (IS_TABLE(entry) && !ours && (e = collect(b, PTE_PFN(entry), level - 1)))
+		if (!IS_TABLE(entry) || ours)
+			continue;
+		struct note *child = note_of(PTE_PFN(entry));
+		if (child && child->level != 4)
+			child->place = place_of(note_of(mfn), level, i);
+		if ((e = collect(b, PTE_PFN(entry), level - 1)))
 			break;
 	}
 	return e;
@@ -166,8 +172,10 @@ static int64_t collect(struct batch *b, uint64_t mfn, unsigned level)
 		return -XEN_EINVAL;
 	if (n->level)
 		return 0;
-	if (level == 4)
+	if (level == 4) {
+		n->pair = 0;
 		slots_clean(mfn);
+	}
 	n->level = level;
 	if (level > 1)
 		e = collect_children(b, mfn, level);

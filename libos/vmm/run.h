@@ -45,7 +45,7 @@ struct vcpu {
 	volatile struct xen_vcpu_info *info;	/* as the monitor sees it, in all its roots */
 	uint64_t kernel_sp;		/* stack for entries from guest user */
 	uint64_t syscall_short;		/* the syscall callback, if it masks events; else 0 */
-	uint64_t user_ready;		/* root_u is the pair of root_k in the kernel: it may be loaded */
+	uint64_t user_ready;		/* user code may run: `paired`, and nothing is late */
 	volatile uint8_t *pair;		/* {pending, mask} of its events */
 	uint64_t base_of[3];		/* segment bases as set: enum xen_segment_base */
 	uint64_t fault_short;		/* the handler of page faults, if it masks events; else 0 */
@@ -57,6 +57,8 @@ struct vcpu {
 	bool started;			/* its context has been let run */
 	volatile bool up;
 	volatile bool polling;		/* in sched_op poll: masked ports count too */
+	bool paired;			/* root_u is the pair of root_k in the kernel: it may be loaded */
+	bool gs_late;			/* the kernel doesn't have the user's GS base yet */
 	uint64_t context, event;	/* capabilities; `event` carries VCPU_KICK */
 	uint64_t control_pfn;
 	bool info_moved;
@@ -163,7 +165,10 @@ uint64_t *decode_register(struct upcall_regs *r, unsigned number);
 #define TABLE_ENTRIES	512u
 /* What the monitor knows of a guest frame. */
 struct note {
-	uint32_t pair;			/* a root's partner (mfn), 0 = none */
+	union {
+		uint32_t pair;		/* a root's partner (mfn), 0 = none */
+		uint32_t place;		/* else: what it maps / 2 MiB, a hint; 0 = not known */
+	};
 	uint16_t refs;			/* entries of other tables, and vCPUs that have it loaded */
 	uint8_t level;			/* 1-4: the kernel has it as that table; 0 = data */
 	uint8_t pinned : 1;
@@ -197,10 +202,23 @@ bool mapping_item(const struct vcpu *v, const uint64_t a[6], struct exo_pt_item 
 	uint64_t *flush);
 /* One write to a table that is known to be one; the old value if `old`.  0 or -errno. */
 int64_t entry_write(uint64_t entry, unsigned op, uint64_t value, uint64_t *old);
+/* An entry of level 1 is exchanged for one that is not present, and its page flushed ahead. */
+int64_t entry_clear(const struct vcpu *v, uint64_t entry, uint64_t value, uint64_t *old);
+/* An entry has been written, otherwise than by entry_clear; or a root was loaded. */
+extern uint64_t entry_changes;
+static inline void entries_changed(void)
+{
+	__atomic_fetch_add(&entry_changes, 1, __ATOMIC_SEQ_CST);
+}
+/* What a table maps, from the one that names it. */
+static inline uint32_t place_of(const struct note *above, unsigned level, unsigned slot)
+{
+	return (level == 4 ? 0 : above->place) + (slot << 9 * (level - 2));
+}
 /* Loads roots; the guest's own are typed if need be.  u: what root_user_set is to get next, or 0. */
 int64_t roots_set(struct vcpu *v, uint64_t k, uint64_t u);
 int64_t root_user_set(struct vcpu *v, uint64_t u);
-int64_t roots_pair(struct vcpu *v);
+int64_t user_prepare(struct vcpu *v);
 
 /* ---- gather.c: calls that are carried out together -------------------------------------------- */
 

@@ -11,19 +11,23 @@
 
 static bool fsgsbase(void) { return start_page->features & EXO_FEATURE_FSGSBASE; }
 
-/* The monitor runs in the K root: the active GS base is the guest kernel's. */
+/* The monitor runs in the K root: the active GS base is the guest kernel's.  The user's only the
+ * kernel can set; Linux sets it twice a switch: it is passed on once, before user code runs. */
 static int64_t base_set(struct vcpu *v, unsigned which, uint64_t base)
 {
 	if (!canonical(base))
 		return -XEN_EINVAL;
 	v->base_of[which] = base;
-	if (which == XEN_BASE_FS && fsgsbase())
+	if (which == XEN_BASE_GS_USER) {
+		v->gs_late = true;
+		v->user_ready = false;
+	} else if (which == XEN_BASE_FS && fsgsbase()) {
 		__asm__ volatile("wrfsbase %0" : : "r"(base));
-	else if (which == XEN_BASE_GS_KERNEL && fsgsbase())
+	} else if (fsgsbase()) {
 		__asm__ volatile("wrgsbase %0" : : "r"(base));
-	else
-		exo_segment_set(which == XEN_BASE_FS ? EXO_SEG_FS : which == XEN_BASE_GS_KERNEL ?
-			EXO_SEG_GS : EXO_SEG_KGS, base, 0);
+	} else {
+		exo_segment_set(which == XEN_BASE_FS ? EXO_SEG_FS : EXO_SEG_GS, base, 0);
+	}
 	return 0;
 }
 

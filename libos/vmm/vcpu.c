@@ -164,7 +164,7 @@ void vcpu_exit(struct vcpu *v, struct upcall_regs *r)
 		stat_count(v, STAT_CALLBACK);
 		bounce(v, r, &v->event_gate);
 	}
-	if (from_user(r) && !v->user_ready && roots_pair(v))
+	if (from_user(r) && !v->user_ready && user_prepare(v))
 		vcpu_crash(r, "its user root cannot be used with its kernel root");
 }
 
@@ -276,7 +276,7 @@ void vcpu_start(struct vcpu *v)
 {
 	uint64_t status = exo_context_ctl(v->context, EXO_CTX_ROOTS, v->root_k, 0, 0).status;
 	v->started = v->up = true;
-	v->user_ready = false;
+	v->user_ready = v->paired = false;
 	if (!status)
 		status = exo_context_ctl(v->context, EXO_CTX_START, (uint64_t)vcpu_begin,
 			(uint64_t)top_of(v) - 8, (uint64_t)v).status;
