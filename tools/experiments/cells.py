@@ -127,7 +127,6 @@ def tiny():
     yield Cell("memory", "virtue", *AWARE, wants=curves, **some)
     yield Cell("memory", "virtue", *OBLIVIOUS, wants=curves, **some)
     yield Cell("memory", "linux", "semi", SWAP, wants=curves, **some)
-    yield Cell("memory", "linux", *AWARE, wants=curves, **some)
     yield Cell("film", "virtue", *AWARE, wants=("map",), **some)
 
 
