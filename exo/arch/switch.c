@@ -93,16 +93,18 @@ static void bases_save(struct exo_regs *s)
 
 static void base_load(uint32_t msr, uint64_t base) { wrmsr(msr, user_canonical(base) ? base : 0); }
 
-/* Loading FS or GS changes its base, so bases come last. */
-static void bases_load(volatile const struct exo_regs *r)
+/* Loading FS or GS changes its base, so bases come last.  Returns KGS', which is read once. */
+static uint64_t bases_load(volatile const struct exo_regs *r)
 {
+	uint64_t kgs = r->kgs_base;
 	LOAD_SELECTOR("ds", r->ds);
 	LOAD_SELECTOR("es", r->es);
 	LOAD_SELECTOR("fs", r->fs);
 	LOAD_SELECTOR("gs", r->gs);
 	base_load(MSR_FS_BASE, r->fs_base);
 	base_load(MSR_GS_BASE, r->gs_base);
-	base_load(MSR_KGS_BASE, r->kgs_base);
+	base_load(MSR_KGS_BASE, kgs);
+	return kgs;
 }
 
 /* One that faults is loaded as 0. */
@@ -119,8 +121,7 @@ static __attribute__((noinline)) void segments_load(struct context *x,
 {
 	arch_tls_load(x->tls);
 	ports_load(cpu_arch(this_cpu()), domain_at(x->domain));
-	bases_load(r);
-	if (r->kgs_base || !(cpu_features_abi & EXO_FEATURE_FSGSBASE))
+	if (bases_load(r) || !(cpu_features_abi & EXO_FEATURE_FSGSBASE))
 		x->burden = x->id;
 }
 
