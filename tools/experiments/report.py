@@ -135,25 +135,40 @@ def table(head, lines):
     return text + ["| " + " | ".join(str(v) for v in line) + " |" for line in lines] + [""]
 
 
+PAIRS, FREE, CARDS = ("Aware pair, oblivious pair, Linux's swap", "The same without a limit",
+                      "Cards against dirty bits")
+
+
+def tables_there(path):
+    """The tables of an earlier run, by heading: one of part of the experiments leaves the others."""
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding="utf-8") as file:
+        parts = (part.split("\n") for part in file.read().split("## ")[1:])
+        return {head: [line for line in lines if line] + [""] for head, *lines in parts}
+
+
 def figures_write(out, rows):
     """figures.md: the tables that the pages refer to."""
-    text = ["# Figures of the last run", f"Written by `{REGENERATE}`.", ""]
+    path = os.path.join(out, "figures.md")
+    tables = tables_there(path)
     memory = [r for r in rows if r.cell.experiment == "memory"]
     lines = list(headline(memory))
     if lines:
         csv_write(os.path.join(out, "headline.csv"), lines[0], [list(x.values()) for x in lines])
-        text += ["## Aware pair, oblivious pair, Linux's swap", ""]
-        text += table([k.replace("_", " ") for k in lines[0]], [x.values() for x in lines])
+        tables[PAIRS] = table([k.replace("_", " ") for k in lines[0]], [x.values() for x in lines])
     free = [r for r in memory if not r.cell.memory]
     if free:
-        text += ["## The same without a limit", ""]
-        text += table(["", "ms", "worst pause, ms"],
-                      [(r.series, r.ms, round(r.pause_ms)) for r in free])
+        tables[FREE] = table(["", "ms", "worst pause, ms"],
+                             [(r.series, r.ms, round(r.pause_ms)) for r in free])
     cost = list(barrier_costs(rows))
     if cost:
-        text += ["## Cards against dirty bits", ""]
-        text += table(["system", "bench", "dirty bits", "cards", "cards / dirty bits"], cost)
-    with open(os.path.join(out, "figures.md"), "w", encoding="utf-8") as file:
+        tables[CARDS] = table(["system", "bench", "dirty bits", "cards", "cards / dirty bits"], cost)
+    text = ["# Figures of the last run", f"Written by `{REGENERATE}`.", ""]
+    for head in (PAIRS, FREE, CARDS):
+        if head in tables:
+            text += [f"## {head}", "", *tables[head]]
+    with open(path, "w", encoding="utf-8") as file:
         file.write("\n".join(text))
 
 
