@@ -10,6 +10,8 @@
 #include "libos/gc-runtime/port.h"
 #include "libos/gc-runtime/trace.h"
 
+#define SMALL_MAX	12u		/* of --small: what is left of a benchmark is not nothing */
+
 #define TRACE_EVENTS	(64ul << 20)
 #define REQUESTS	2048u		/* buckets of the histogram: eighths of powers of two, in ns */
 
@@ -103,9 +105,20 @@ static uint64_t size_of(const char *text)
 	text_copy(digits, text, sizeof digits);
 	if (shift && n < sizeof digits)
 		digits[n - 1] = 0;
-	if (!text_number(digits, &value))
+	if (!text_number(digits, &value) || value << shift >> shift != value)
 		port_fail("gclab: %s is no size\n", text);
 	return value << shift;
+}
+
+/* 0, which is no limit, or one of [least, most]. */
+static uint64_t size_from(const char *option, const char *text, uint64_t least, uint64_t most)
+{
+	uint64_t value = size_of(text);
+	if (value && value < least)
+		port_fail("gclab: %s %s is less than %lu bytes: K, M or G?\n", option, text, least);
+	if (value > most)
+		port_fail("gclab: %s %s is more than %lu\n", option, text, most);
+	return value;
 }
 
 static void choose_bench(const char *name)
@@ -137,7 +150,7 @@ static void set_value(const char *name, const char *value)
 	else if (!strcmp(name, "--mmu"))
 		choose_mmu(value);
 	else if (!strcmp(name, "--mem"))
-		lab.gc.memory = size_of(value);
+		lab.gc.memory = size_from(name, value, MMU_PAGE, UINT64_MAX);
 	else if (!strcmp(name, "--heap"))
 		lab.gc.heap = size_of(value);
 	else if (!strcmp(name, "--csv"))
@@ -149,7 +162,7 @@ static void set_value(const char *name, const char *value)
 	else if (!strcmp(name, "--map"))
 		lab.map = value;
 	else if (!strcmp(name, "--small"))
-		lab.small = size_of(value);
+		lab.small = size_from(name, value, 0, SMALL_MAX);
 	else
 		usage();
 }
