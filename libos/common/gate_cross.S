@@ -1,4 +1,6 @@
 /* Through a gate and back: see gate.h.  Nothing is kept in registers over it. */
+#include "libos/common/regs.inc"
+
 #define GATE_CALL	40
 #define CONTROL_ENTRY	0x98
 #define CONTROL_STACK	0xa0
@@ -10,12 +12,7 @@
 /* uint64_t gate_cross(uint64_t gate, struct exo_control *own): 0, or the call's status.  Who calls
  * goes on at 1: when its turn comes, or at 2: when it is entered. */
 gate_cross:
-	push	%rbx
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+	PUSH_PRESERVED
 	lea	2f(%rip), %rax
 	mov	%rax, CONTROL_ENTRY(%rsi)
 	mov	%rsp, CONTROL_STACK(%rsi)
@@ -23,12 +20,7 @@ gate_cross:
 	syscall
 1:	jmp	3f
 2:	xor	%eax, %eax
-3:	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbp
-	pop	%rbx
+3:	POP_PRESERVED
 	ret
 
 /* A server's gate_entry: RDI = the badge; at RSP lies its struct gate_server. */

@@ -1,26 +1,12 @@
 /* The entry stubs of upcalls, and the way back.  The protocol is explained in upcall.h. */
 #include "libos/common/upcall.h"
+#include "libos/common/regs.inc"
 
 #define FROM_U		0x10000		/* EXO_INFO_FROM_U */
 #define CALL_RESUME	21		/* EXO_CALL_RESUME (upcall.c pins both) */
 
 .macro SAVE				/* below what the kernel pushed: struct upcall_regs */
-	push $0				/* mask: events come only unmasked */
-	push %rdi
-	push %rsi
-	push %rdx
-	push %rcx
-	push %rax
-	push %r8
-	push %r9
-	push %r10
-	push %r11
-	push %rbx
-	push %rbp
-	push %r12
-	push %r13
-	push %r14
-	push %r15
+	PUSH_REGS $0			/* mask: events come only unmasked */
 	mov %rsp, %rdi
 .endm
 
@@ -70,21 +56,8 @@ upcall_resume_lo:			/* RSP = the iret frame, the registers below it */
 	lock andb $0, 1(%rax)		/* locked: `pending` is read after it */
 	cmpb $0, (%rax)
 	jne 1f
-	mov 0-UPCALL_IRET(%rsp), %r15
-	mov 8-UPCALL_IRET(%rsp), %r14
-	mov 16-UPCALL_IRET(%rsp), %r13
-	mov 24-UPCALL_IRET(%rsp), %r12
-	mov 32-UPCALL_IRET(%rsp), %rbp
-	mov 40-UPCALL_IRET(%rsp), %rbx
 	mov 48-UPCALL_IRET(%rsp), %r11
-	mov 56-UPCALL_IRET(%rsp), %r10
-	mov 64-UPCALL_IRET(%rsp), %r9
-	mov 72-UPCALL_IRET(%rsp), %r8
-	mov 80-UPCALL_IRET(%rsp), %rax
-	mov 88-UPCALL_IRET(%rsp), %rcx
-	mov 96-UPCALL_IRET(%rsp), %rdx
-	mov 104-UPCALL_IRET(%rsp), %rsi
-	mov 112-UPCALL_IRET(%rsp), %rdi
+	LOAD_REGS -UPCALL_IRET
 	iretq
 1:	movb $1, 1(%rax)
 upcall_resume_hi:			/* and restart: masked, by us or by the kernel */
@@ -93,22 +66,9 @@ upcall_resume_hi:			/* and restart: masked, by us or by the kernel */
 	jmp handle_events
 
 leave_masked:
-	pop %r15
-	pop %r14
-	pop %r13
-	pop %r12
-	pop %rbp
-	pop %rbx
-	pop %r11
-	pop %r10
-	pop %r9
-	pop %r8
-	pop %rax
-	pop %rcx
-	pop %rdx
-	pop %rsi
-	pop %rdi
-	add $32, %rsp			/* mask, info, addr, error */
+	mov 48(%rsp), %r11
+	LOAD_REGS
+	add $UPCALL_IRET, %rsp
 	iretq
 
 	.globl upcall_return
@@ -148,18 +108,7 @@ leave_to_u:
 	mov %rax, 56(%rsp)		/* rsp */
 	mov REG(UPCALL_IRET + 32), %rax
 	mov %rax, 64(%rsp)		/* ss */
-	mov REG(0), %r15
-	mov REG(8), %r14
-	mov REG(16), %r13
-	mov REG(24), %r12
-	mov REG(32), %rbp
-	mov REG(40), %rbx
-	mov REG(56), %r10
-	mov REG(64), %r9
-	mov REG(72), %r8
-	mov REG(96), %rdx
-	mov REG(104), %rsi
-	mov REG(112), %rdi
+	LOAD_MOST RESUME_SIZE
 	mov $CALL_RESUME, %eax
 	syscall
 	ud2

@@ -5,46 +5,10 @@
  * below it: struct regs.  What is done about the entry is decided in C.
  */
 #include "libos/posix/layout.h"
+#include "libos/common/regs.inc"
 
 #define FLAGS_CLEAN	2
 #define FLAGS_TF	0x100
-
-.macro PUSH_REGS call
-	push \call
-	push %rdi
-	push %rsi
-	push %rdx
-	push %rcx
-	push %rax
-	push %r8
-	push %r9
-	push %r10
-	push %r11
-	push %rbx
-	push %rbp
-	push %r12
-	push %r13
-	push %r14
-	push %r15
-.endm
-
-/* All but R11, leaving RSP alone. */
-.macro LOAD_REGS
-	mov 0(%rsp), %r15
-	mov 8(%rsp), %r14
-	mov 16(%rsp), %r13
-	mov 24(%rsp), %r12
-	mov 32(%rsp), %rbp
-	mov 40(%rsp), %rbx
-	mov 56(%rsp), %r10
-	mov 64(%rsp), %r9
-	mov 72(%rsp), %r8
-	mov 80(%rsp), %rax
-	mov 88(%rsp), %rcx
-	mov 96(%rsp), %rdx
-	mov 104(%rsp), %rsi
-	mov 112(%rsp), %rdi
-.endm
 
 	.text
 	.globl entry_syscall, entry_exception, entry_event
@@ -221,20 +185,10 @@ at_tail_iret:
 	/* void stack_switch(uint64_t *save, uint64_t load) */
 	.globl stack_switch
 stack_switch:
-	push %rbp
-	push %rbx
-	push %r12
-	push %r13
-	push %r14
-	push %r15
+	PUSH_PRESERVED
 	mov %rsp, (%rdi)
 	mov %rsi, %rsp
-	pop %r15
-	pop %r14
-	pop %r13
-	pop %r12
-	pop %rbx
-	pop %rbp
+	POP_PRESERVED
 	ret
 
 	/* A new thread's stack is struct regs, below it this address and six registers. */
