@@ -671,6 +671,8 @@ void model_timer(unsigned cpu)
 	here = was;
 }
 
+uint64_t model_timer_at(unsigned cpu) { return cpus[cpu].timer; }
+
 void model_interrupt(void (*handler)(void *), void *arg)
 {
 	kernel_lock();

@@ -46,6 +46,13 @@ struct actor {
 };
 struct actor actor_make(unsigned frames);
 uint32_t actor_frame(struct actor *a);
+/* Its context at home on that CPU; started there, deaf to events. */
+struct context *context_on(const struct actor *a, unsigned cpu);
+void context_begin(struct context *x);
+/* All slots of CPU 1, of this length, alternately for two contexts there: init's slot 90. */
+void slots_share(struct context *even, struct context *odd, uint64_t length);
+/* The timer's interrupt on a CPU at this very moment: the model's clock goes on when it is read. */
+void tick_at(unsigned cpu, uint64_t when);
 
 /* On the calling CPU, for the domain that runs there: */
 struct result retype(uint64_t pfn, unsigned kind);

@@ -672,3 +672,37 @@ TEST(disk_flush_without_cache)
 	OK(got(&u));
 	CHECK(!model_disks[0].started, "not asked");
 }
+
+/* The times of a disk that does not answer, to the nanosecond. */
+TEST(disk_times_are_exact)
+{
+	uint64_t now = model_time, end;
+
+	setup();
+	model_disks[0].reset_steps = 1;
+	send(&u, request(EXO_BLK_READ, 8, 8));
+	end = request_at(disks[0].tag[0])->deadline;
+	CHECK(end > now + 5000000000 && end <= model_time + 5000000000, "five seconds");
+	CHECK(disks_deadline > now + 500000000 && disks_deadline <= model_time + 500000000, "looked at twice a second");
+	kernel_lock();
+	disks_tick(end - 1);
+	CHECK(disks[0].state == DISK_READY, "in time");
+	disks_tick(end);
+	CHECK(disks[0].state == DISK_RESETTING && disks[0].reset_started == end, "late");
+	CHECK(disks_deadline <= model_time + 1000000 && disks_deadline > model_time + 999000, "a step a millisecond");
+	disks_tick(end + 1);
+	kernel_unlock();
+	CHECK(disks[0].state == DISK_READY, "back");
+	IS(got(&u), TIMEOUT, 0);
+	model_disks[0].reset_steps = 1000;
+	send(&u, request(EXO_BLK_READ, 8, 8));
+	end = request_at(disks[0].tag[0])->deadline;
+	kernel_lock();
+	disks_tick(end);
+	disks_tick(end + 5000000000);
+	CHECK(disks[0].state == DISK_RESETTING, "five seconds for a reset");
+	disks_tick(end + 5000000001);
+	kernel_unlock();
+	CHECK(disks[0].state == DISK_GONE, "no more");
+	IS(got(&u), GONE, 0);
+}

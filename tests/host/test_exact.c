@@ -11,45 +11,6 @@
 static void *at_user(uint64_t va) { return model_window[this_cpu()->number] + (va - WINDOW); }
 static struct exo_regs *regs(void) { return arch_current_regs(); }
 
-static struct context *context_on(const struct actor *a, unsigned cpu)
-{
-	struct context *x = context_at(a->d->context_head);
-
-	while (x->home != cpu)
-		x = context_at(x->sibling_next);
-	return x;
-}
-
-static void start(struct context *x)
-{
-	OK(CALL4(CONTEXT_CTL, x->cap % 128, EXO_CTX_START, 0x1000, 0));
-	context_control(x)->mask = 1;
-	model_step_all();
-}
-
-/* All slots of CPU 1, alternately for two contexts there. */
-static void slots_share(struct context *even, struct context *odd)
-{
-	struct slot all = { .type = EXO_T_SLICE, .rights = 7, .aux = 1, .base = 0, .count = 64 };
-	uint64_t name;
-
-	CHECK(!cap_insert(model_init(), 90, 0, &all, NULL, &name), "insert");
-	for (unsigned i = 0; i < 64; i++)
-		OK(CALL4(SLICE_CTL, 90, i, SLICE, (i & 1 ? odd : even)->cap % 128));
-}
-
-/* The timer's interrupt on CPU 1 at this very moment: the model's clock goes on when it is read. */
-static void tick_at(uint64_t when)
-{
-	model_on(1);
-	kernel_lock();
-	model_time = when - 10;
-	sched_tick();
-	kernel_unlock();
-	CALL0(NULL);
-	model_on(0);
-}
-
 /* Each slice of a context has its warning, and both come to the nanosecond. */
 TEST(slices_end_exactly)
 {
@@ -57,10 +18,10 @@ TEST(slices_end_exactly)
 	struct context *x = context_on(&a, 1), *y = context_on(&b, 1);
 	struct cpu *c = cpu_at(1);
 
-	slots_share(x, y);
+	slots_share(x, y, SLICE);
 	OK(CALL4(CONTEXT_CTL, x->cap % 128, EXO_CTX_WARN, WARN, 1));
-	start(x);
-	start(y);
+	context_begin(x);
+	context_begin(y);
 	for (unsigned i = 0; i < 40; i++) {	/* what was there before has ended */
 		model_time += SLICE / 2;
 		model_timer(1);
@@ -71,13 +32,13 @@ TEST(slices_end_exactly)
 
 		CHECK((now == x || now == y) && c->slices->slice[c->slot].context == now->id, "its slot");
 		context_control(now)->events = 0;
-		tick_at(end - WARN - 1);
+		tick_at(1, end - WARN - 1);
 		CHECK(!(context_control(now)->events & EXO_EV_SLICE_END), "no warning yet");
-		tick_at(end - WARN);
+		tick_at(1, end - WARN);
 		CHECK(!(context_control(now)->events & EXO_EV_SLICE_END) == (now == y), "a warning for x");
-		tick_at(end - 1);
+		tick_at(1, end - 1);
 		CHECK(c->current == now, "its last nanosecond");
-		tick_at(end);
+		tick_at(1, end);
 		CHECK(c->current != now && c->slot_start - end < 100, "the other's turn");
 	}
 }
@@ -94,10 +55,10 @@ TEST(slices_end_after_idling)
 	kernel_unlock();
 	model_step_all();
 	CHECK(!c->current, "idle");
-	slots_share(x, y);
+	slots_share(x, y, SLICE);
 	model_time += 20 * SLICE;
-	start(x);
-	start(y);
+	context_begin(x);
+	context_begin(y);
 	CHECK(c->current == x || c->current == y, "one of them runs");
 	struct context *first = c->current;
 	model_time = c->slot_end + 1;
@@ -111,7 +72,7 @@ TEST(slices_are_counted)
 	struct context *x = context_on(&a, 1), *y = context_on(&b, 1);
 	const struct exo_domain_info *info = at_user(WINDOW);
 
-	slots_share(x, y);
+	slots_share(x, y, SLICE);
 	CHECK(x->slices == 32 && y->slices == 32, "bound");
 	OK(CALL4(SLICE_CTL, 90, 0, 0, y->cap % 128));
 	CHECK(x->slices == 31 && y->slices == 33, "bound to another");
@@ -163,10 +124,10 @@ TEST(start_begins_afresh)
 	struct actor a = actor_make(60);
 	struct context *x = context_on(&a, 2);
 
-	start(x);
+	context_begin(x);
 	FINISH(CALL3(CONTEXT_CTL, x->cap % 128, EXO_CTX_STOP, 0));
 	context_regs(x)->rbx = context_regs(x)->r15 = x->in_user = 1;
-	start(x);
+	context_begin(x);
 	CHECK(!context_regs(x)->rbx && !context_regs(x)->r15 && !x->in_user, "nothing of its earlier life");
 }
 

@@ -81,6 +81,45 @@ struct actor actor_make(unsigned count)
 	return a;
 }
 
+struct context *context_on(const struct actor *a, unsigned cpu)
+{
+	struct context *x = context_at(a->d->context_head);
+
+	while (x->home != cpu)
+		x = context_at(x->sibling_next);
+	return x;
+}
+
+void context_begin(struct context *x)
+{
+	OK(CALL4(CONTEXT_CTL, x->cap % 128, EXO_CTX_START, 0x1000, 0));
+	context_control(x)->mask = 1;
+	model_step_all();
+}
+
+void slots_share(struct context *even, struct context *odd, uint64_t length)
+{
+	struct slot all = { .type = EXO_T_SLICE, .rights = 7, .aux = 1, .base = 0, .count = 64 };
+	uint64_t name;
+
+	CHECK(!cap_insert(model_init(), 90, 0, &all, NULL, &name), "insert");
+	for (unsigned i = 0; i < 64; i++)
+		OK(CALL4(SLICE_CTL, 90, i, length, (i & 1 ? odd : even)->cap % 128));
+}
+
+void tick_at(unsigned cpu, uint64_t when)
+{
+	unsigned was = this_cpu()->number;
+
+	model_on(cpu);
+	kernel_lock();
+	model_time = when - 10;
+	sched_tick();
+	kernel_unlock();
+	CALL0(NULL);
+	model_on(was);
+}
+
 static int run(const struct test *t, unsigned seed)
 {
 	int status;

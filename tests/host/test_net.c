@@ -499,6 +499,36 @@ TEST(net_silent_card)
 	audit();
 }
 
+/* The times of a card that does not answer, to the nanosecond. */
+TEST(net_times_are_exact)
+{
+	uint32_t frame = fresh();
+	uint64_t now, end;
+
+	setup();
+	OK(DERIVE(ALL, EXO_FLOW_OPTIONS(EXO_FLOW_TRANSMIT, 0), 40, V4, TCP));
+	OK(CALL2(FLOW_BIND, 40, OUT));
+	tcp(pfn_to_virt(frame), 1, 2);
+	put(&out, frame, 0, 60);
+	model_nets[0].lost = true;
+	model_nets[0].reset_steps = 1000;
+	now = model_time;
+	OK(submit(&out));
+	end = nets[0].deadline;
+	CHECK(end > now + 2000000000 && end <= model_time + 2000000000, "two seconds");
+	kernel_lock();
+	nets_tick(end - 1);
+	CHECK(nets[0].state == NET_STATE_READY, "in time");
+	nets_tick(end);
+	CHECK(nets[0].state == NET_STATE_RESETTING && nets[0].reset_started == end, "late");
+	nets_tick(end + 5000000000);
+	CHECK(nets[0].state == NET_STATE_RESETTING, "five seconds for a reset");
+	nets_tick(end + 5000000001);
+	kernel_unlock();
+	CHECK(nets[0].state == NET_STATE_GONE, "no more");
+	IS(got(&out), GONE, 0);
+}
+
 TEST(net_slow_reset)
 {
 	uint32_t frame = fresh();

@@ -1,0 +1,83 @@
+/* Slices: what is counted when a context leaves its CPU, which slots a capability's end unbinds, and who
+ * goes on when its domain does. */
+#include "tests/host/test.h"
+
+#define SLICE	1000000ul
+
+/* A switch is counted by who comes, and as forced by who would have gone on. */
+TEST(switches_are_counted_one_by_one)
+{
+	struct actor a = actor_make(60), b = actor_make(60);
+	struct context *x = context_on(&a, 1), *y = context_on(&b, 1);
+	struct cpu *c = cpu_at(1);
+
+	slots_share(x, y, SLICE);
+	context_begin(x);
+	context_begin(y);
+	for (unsigned i = 0; i < 40; i++) {	/* what was there before has ended */
+		model_time += SLICE / 2;
+		model_timer(1);
+	}
+	for (unsigned i = 0; i < 6; i++) {
+		struct exo_control *goes = context_control(c->current), *comes = context_control(c->current == x ? y : x);
+		uint64_t forced = goes->forced, other = comes->forced, switches = comes->switches, all = c->slices->switches;
+
+		tick_at(1, c->slot_end);
+		CHECK(c->control == comes && c->slices->running == c->current->id, "the other runs");
+		CHECK(goes->forced == forced + 1 && comes->forced == other, "by force");
+		CHECK(comes->switches == switches + 1 && c->slices->switches == all + 1, "one switch");
+	}
+	struct exo_control *goes = c->control;
+	uint64_t forced = goes->forced;
+	model_on(1);
+	OK(CALL1(YIELD, 0));
+	CHECK(c->control != goes && goes->forced == forced, "who yields is not forced");
+}
+
+/* The slots of a capability, no more, and no others' in them. */
+TEST(slots_are_lost_with_their_capability)
+{
+	struct slot all = { .type = EXO_T_SLICE, .rights = 7, .aux = 1, .base = 0, .count = 64 };
+	struct actor a = actor_make(60), b = actor_make(60);
+	struct context *x = context_on(&a, 1), *y = context_on(&b, 1);
+	const struct exo_slice *slice = cpu_at(1)->slices->slice;
+	uint64_t name;
+
+	CHECK(!cap_insert(model_init(), 90, 0, &all, NULL, &name), "insert");
+	OK(CALL6(CAP_COPY, 0, 91, 90, EXO_R_BIND | EXO_R_GRANT, 8, 3));
+	OK(CALL6(CAP_COPY, a.cap, 92, 91, EXO_R_BIND, 0, 0));
+	for (unsigned i = 0; i < 64; i++)
+		OK(CALL4(SLICE_CTL, 90, i, 0, (i == 9 ? y : x)->cap % 128));
+	OK(CALL2(CAP_DELETE, a.cap, 92));
+	for (unsigned i = 0; i < 64; i++) {
+		bool lost = i == 8 || i == 10;
+
+		CHECK(slice[i].context == (lost ? 0 : i == 9 ? y->id : x->id), "slot %u", i);
+		CHECK(slice[i].domain == (lost ? 0 : i == 9 ? b.d->id : a.d->id), "slot %u's domain", i);
+	}
+	CHECK(x->slices == 61 && a.d->slices == 61 && y->slices == 1 && b.d->slices == 1, "counted");
+	IS(CALL4(SLICE_CTL, 91, 3, 0, 0), ARG, 2);
+	OK(CALL4(SLICE_CTL, 91, 2, 0, y->cap % 128));
+	CHECK(slice[10].context == y->id && slice[10].length == 10000000, "the last slot");
+	OK(CALL4(SLICE_CTL, 90, 0, 100000, 0));
+	OK(CALL4(SLICE_CTL, 90, 1, 1000000000, 0));
+	IS(CALL4(SLICE_CTL, 90, 2, 99999, 0), ARG, 3);
+	IS(CALL4(SLICE_CTL, 90, 2, 1000000001, 0), ARG, 3);
+	CHECK(slice[0].length == 100000 && slice[1].length == 1000000000, "the shortest and the longest");
+}
+
+/* Who was stopped by name meanwhile does not go on with its domain. */
+TEST(stops_outlive_those_of_the_domain)
+{
+	struct actor a = actor_make(60);
+	struct context *x = context_on(&a, 1), *y = context_on(&a, 2);
+
+	context_begin(x);
+	context_begin(y);
+	OK(FINISH(CALL4(DOMAIN_CTL, a.cap, EXO_DOM_STOP, 0, 0)));
+	OK(FINISH(CALL3(CONTEXT_CTL, x->cap % 128, EXO_CTX_STOP, 0)));
+	OK(CALL4(DOMAIN_CTL, a.cap, EXO_DOM_START, 0, 0));
+	CHECK(x->state == EXO_CS_STOPPED && y->state == EXO_CS_READY, "y goes on, x does not");
+	OK(CALL3(CONTEXT_CTL, x->cap % 128, EXO_CTX_RUN, 0));
+	CHECK(x->state == EXO_CS_READY, "until it is told to");
+}
