@@ -24,10 +24,6 @@ struct exo_regs *arch_current_regs(void)
 	return CPU_REGS(this_cpu());
 }
 
-/* The call that touches nothing needs no lock; neither does resume, which entry.S calls, as it does
- * gate_call, which takes it itself. */
-#define LOCK_FREE (1ul << EXO_CALL_NULL)
-
 static __attribute__((noinline, hot)) uint64_t call_locked(uint64_t number, struct call *c)
 {
 	kernel_lock();
@@ -36,11 +32,11 @@ static __attribute__((noinline, hot)) uint64_t call_locked(uint64_t number, stru
 	return status;
 }
 
+/* The call that touches nothing needs no lock; neither does resume, which entry.S calls, as it does
+ * gate_call, which takes it itself. */
 static inline uint64_t call(uint64_t number, struct call *c)
 {
-	if (number < 64 && LOCK_FREE >> number & 1)
-		return call_dispatch(number, c);
-	return call_locked(number, c);
+	return number == EXO_CALL_NULL ? call_null(c) : call_locked(number, c);
 }
 
 static __attribute__((cold, noinline)) uint64_t call_traced(uint64_t number, struct call *c)
