@@ -77,14 +77,7 @@ no_long_mode:
 boot_long:
 	movabs $boot_high, %rax
 	jmp *%rax
-boot_high:
-	mov $KERNEL_DS, %eax
-	mov %eax, %ds
-	mov %eax, %es
-	mov %eax, %ss
-	xor %eax, %eax
-	mov %eax, %fs
-	mov %eax, %gs
+boot_high:				/* data segments, which 64-bit code needs none of: cpu_init */
 	lea boot_gdtr(%rip), %rax
 	lgdt (%rax)
 	lea boot_stack + BOOT_STACK_SIZE(%rip), %rsp
@@ -131,13 +124,6 @@ ap_code:
 	ljmpl *(ap_jump - ap_code)
 	.code64
 ap_long:
-	mov $KERNEL_DS, %eax
-	mov %eax, %ds
-	mov %eax, %es
-	mov %eax, %ss
-	xor %eax, %eax
-	mov %eax, %fs
-	mov %eax, %gs
 	mov ap_stack(%rip), %rsp
 	mov ap_entry(%rip), %rax
 	mov ap_argument(%rip), %rdi
