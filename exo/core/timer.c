@@ -69,27 +69,32 @@ static uint64_t rotate_right(uint64_t v, unsigned n)
 	return n ? v >> n | v << (64 - n) : v;
 }
 
-/* The first non-empty slot of a level from time now on, and when it begins; -1: none. */
-static int first_slot(const struct wheel *w, unsigned level, uint64_t *begins)
+/* The non-empty slot that begins first, of two the one of the higher level, and when; -1: none. */
+static int next_slot(const struct wheel *w, uint64_t *begins)
 {
-	unsigned shift = WHEEL_SHIFT + 6 * level, here = w->now >> shift & (WHEEL_SLOTS - 1);
-	if (!w->used[level])
-		return -1;
-	unsigned ahead = __builtin_ctzl(rotate_right(w->used[level], here));
-	*begins = ((w->now >> shift) + ahead) << shift;
-	return level * WHEEL_SLOTS + ((here + ahead) & (WHEEL_SLOTS - 1));
+	int slot = -1;
+	*begins = EXO_FOREVER;
+	for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
+		unsigned shift = WHEEL_SHIFT + 6 * level, here = w->now >> shift & (WHEEL_SLOTS - 1);
+		if (!w->used[level])
+			continue;
+		unsigned ahead = __builtin_ctzl(rotate_right(w->used[level], here));
+		uint64_t at = ((w->now >> shift) + ahead) << shift;
+		if (at <= *begins) {
+			*begins = at;
+			slot = level * WHEEL_SLOTS + ((here + ahead) & (WHEEL_SLOTS - 1));
+		}
+	}
+	return slot;
 }
 
 uint64_t timer_next(const struct wheel *w)
 {
 	uint64_t best = EXO_FOREVER, begins;
-	for (unsigned level = 1; level < WHEEL_LEVELS; level++)
-		if (first_slot(w, level, &begins) >= 0 && begins < best)
-			best = begins;
-	int slot = first_slot(w, 0, &begins);
-	if (slot < 0 || begins >= best)
-		return best;
-	/* Within the nearest slot of level 0 the exact time counts. */
+	int slot = next_slot(w, &begins);
+	if (slot < 0 || slot >= (int)WHEEL_SLOTS)
+		return begins;
+	/* Within a slot of level 0 the exact time counts. */
 	uint32_t name = w->head[slot];
 	for (unsigned i = 0; i < RUN_MAX; i++) {
 		struct timer *t = timer_at(name);
@@ -117,19 +122,12 @@ static void fire(uint32_t name)
 void timer_run(struct wheel *w, uint64_t now)
 {
 	for (unsigned done = 0; done < RUN_MAX; done++) {
-		uint64_t begins, best = EXO_FOREVER;
-		int slot = -1;
-		for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
-			int s = first_slot(w, level, &begins);
-			if (s >= 0 && begins <= best) {
-				best = begins;
-				slot = s;
-			}
-		}
-		if (slot < 0 || best > now)
+		uint64_t begins;
+		int slot = next_slot(w, &begins);
+		if (begins > now)
 			break;
-		if (best > w->now)
-			w->now = best;
+		if (begins > w->now)
+			w->now = begins;
 		uint32_t name = w->head[slot];
 		if (slot < WHEEL_SLOTS) {
 			uint32_t first = name;
@@ -155,12 +153,10 @@ uint64_t call_timer_set(struct call *c)
 {
 	struct context *x = this_cpu()->current;
 	uint64_t when = c->rdi;
-	if (!when || when == EXO_FOREVER) {
-		timer_cancel(x, TIMER_USER);
+	timer_cancel(x, TIMER_USER);
+	if (!when || when == EXO_FOREVER)
 		return EXO_OK;
-	}
 	if (when <= arch_now()) {
-		timer_cancel(x, TIMER_USER);
 		context_signal(x, EXO_EV_TIMER);
 		return EXO_OK;
 	}
