@@ -5,6 +5,7 @@
  * evaluated in bounded time; the frames of its words are pinned meanwhile.  It is not
  * polled: evaluated on the call, on a signal, at slice start and at the deadline.
  */
+#include "table.h"
 #include "context.h"
 
 static bool compare(const struct exo_term *t)
@@ -65,27 +66,19 @@ bool wait_check(struct context *x)
 	return true;
 }
 
-/* Covered by a loan that may be read, and still the lender's. */
-static uint64_t on_loan(struct domain *d, uint64_t pfn, uint64_t name)
-{
-	struct slot *s;
-	uint64_t status = cap_find(d, name, EXO_T_FRAMES, EXO_R_READ, 1, &s);
-	if (status)
-		return status;
-	if (pfn < s->base || pfn - s->base >= s->count || frame_table[pfn].owner != s->aux)
-		return FAIL(OWNER, 1);
-	return EXO_OK;
-}
-
 /* One word: aligned, in a data frame of the domain or on loan. */
 static uint64_t term_check(struct domain *d, const struct exo_term *t)
 {
 	uint64_t pfn = t->addr >> EXO_PAGE_SHIFT;
+	struct slot *loan;
 	if (t->addr & 7 || t->op >= EXO_CMP_COUNT)
 		return FAIL(ARG, 1);
-	uint64_t status = t->cap ? on_loan(d, pfn, t->cap) : frame_own(d, pfn, 1);
+	uint64_t status = t->cap ? cap_find(d, t->cap, EXO_T_FRAMES, EXO_R_READ, 1, &loan) :
+		frame_own(d, pfn, 1);
 	if (status)
 		return status;
+	if (t->cap && !loan_covers(loan, pfn))
+		return FAIL(OWNER, 1);
 	return frame_pin_ok(pfn) ? EXO_OK : FAIL(BUSY, 1);
 }
 
