@@ -34,7 +34,8 @@ VMM_DISKS = ("libos/vmm/disk_plain.c", "libos/vmm/disk_cow.c")
 DISK_MAX = 300
 # Calls through pointers: who may call whom (prefixes).
 INDIRECT = {"call_dispatch": "call_", "pins": "frame_", "table_sweep": "",
-            "interrupt": "block_interrupt", "irq_msi": "net_interrupt"}
+            "interrupt": "block_interrupt", "irq_msi": "net_interrupt",
+            "call_domain_destroy": "end_"}
 
 
 def strip(text):

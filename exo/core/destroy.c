@@ -13,19 +13,9 @@
 
 #define MOVE_UNITS	8u	/* a frame to the parent; its region may have to be recounted */
 
-enum step { STEP_STOP, STEP_CONTEXTS, STEP_TABLES, STEP_CAPS, STEP_FRAMES, STEP_DONE };
-
-bool domain_finished(const struct domain *d) { return d->step == STEP_DONE; }
-
-void domain_free(struct domain *d)
+static uint64_t end_running(struct domain *d, unsigned *budget)
 {
-	domain_orphan(d);
-	frame_object_free(d->table[0]);
-	frame_object_free(d->id);
-}
-
-static uint64_t end_running(struct domain *d)
-{
+	(void)budget;
 	if (d->state != EXO_DS_DYING) {
 		d->state = EXO_DS_DYING;
 		if (!d->reason)
@@ -170,20 +160,20 @@ static uint64_t end_frames(struct domain *d, unsigned *budget)
 	return EXO_OK;
 }
 
-static uint64_t destroy_step(struct domain *d, unsigned *budget)
+/* ---- all together ------------------------------------------------------- */
+
+static uint64_t (*const steps[])(struct domain *d, unsigned *budget) = {
+	end_running, end_contexts, end_tables, end_caps, end_frames,
+};
+#define STEPS (sizeof steps / sizeof steps[0])
+
+bool domain_finished(const struct domain *d) { return d->step == STEPS; }
+
+void domain_free(struct domain *d)
 {
-	switch (d->step) {
-	case STEP_STOP:
-		return end_running(d);
-	case STEP_CONTEXTS:
-		return end_contexts(d, budget);
-	case STEP_TABLES:
-		return end_tables(d, budget);
-	case STEP_CAPS:
-		return end_caps(d, budget);
-	default:
-		return end_frames(d, budget);
-	}
+	domain_orphan(d);
+	frame_object_free(d->table[0]);
+	frame_object_free(d->id);
 }
 
 uint64_t call_domain_destroy(struct call *c)
@@ -198,7 +188,7 @@ uint64_t call_domain_destroy(struct call *c)
 	d = domain_at(s->aux);
 	if (d == current_domain())
 		return FAIL(STATE, 1);
-	while (d->step != STEP_DONE && !(status = destroy_step(d, &budget)))
+	while (d->step < STEPS && !(status = steps[d->step](d, &budget)))
 		d->step++;
 	c->rdx = d->returned;
 	return status;
