@@ -45,47 +45,43 @@ void packet_done(struct ring *r, uint64_t status, unsigned length)
 
 /* ---- sending -------------------------------------------------------------------- */
 
-/* False: no room. */
-static bool send(struct ring *r, const struct exo_packet *e)
+/* AGAIN: no room. */
+static uint64_t send(struct ring *r, const struct exo_packet *e)
 {
 	struct net *n = &nets[r->packets.device];
 	uint64_t phys = ((uint64_t)e->frame << EXO_PAGE_SHIFT) + e->offset;
 	unsigned header = e->length < EXO_PACKET_HEADER ? e->length : EXO_PACKET_HEADER;
 
-	if (!r->packets.flows || n->state == NET_STATE_GONE) {
-		ring_complete(r, e->id, n->state == NET_STATE_GONE ? FAIL(GONE, EXO_PACKET_NONE) :
-			FAIL(RIGHT, EXO_PACKET_FLOW), 0);
-		return true;
-	}
+	if (n->state == NET_STATE_GONE)
+		return FAIL(GONE, EXO_PACKET_NONE);
+	if (!r->packets.flows)
+		return FAIL(RIGHT, EXO_PACKET_FLOW);
 	uint8_t *copy = net_header(n, r);
 	if (!copy)
-		return false;
+		return EXO_AGAIN;
 	bytes_copy(copy, phys_to_virt(phys), header);
 	__asm__ volatile("" : : : "memory");	/* from here on, nothing but the copy counts */
 	struct flow *f = flow_permit(r, copy, e->length);
-	if (!f) {
-		ring_complete(r, e->id, FAIL(RIGHT, EXO_PACKET_FLOW), 0);
-		return true;
-	}
+	if (!f)
+		return FAIL(RIGHT, EXO_PACKET_FLOW);
 	f->packets++;
 	f->bytes += e->length;
 	slot_fill(r, e);
 	net_send(n, r, header, phys + header, e->length - header);
-	return true;
+	return EXO_OK;
 }
 
 bool packet_take(struct ring *r, const struct exo_packet *e)
 {
 	uint64_t status = entry_check(r, e);
 
-	if (status) {
+	if (!status && r->kind == EXO_RING_TRANSMIT)
+		status = send(r, e);
+	else if (!status)
+		slot_fill(r, e);
+	if (status && status != EXO_AGAIN)
 		ring_complete(r, e->id, status, 0);
-		return true;
-	}
-	if (r->kind == EXO_RING_TRANSMIT)
-		return send(r, e);
-	slot_fill(r, e);
-	return true;
+	return status != EXO_AGAIN;
 }
 
 /* ---- receiving -------------------------------------------------------------------- */
