@@ -22,12 +22,11 @@ unsigned disk_count;
 uint64_t disks_deadline = EXO_FOREVER;
 
 /* What each disk was when it came: extents were made for that one. */
-static struct { uint64_t sectors; uint32_t sector_size; unsigned depth; } known[DISKS_MAX];
+static struct block_device known[DISKS_MAX];
 
-static bool same_disk(const struct block_device *dev)
+static bool same_disk(const struct block_device *a, const struct block_device *b)
 {
-	return dev->sectors == known[dev->number].sectors && dev->depth == known[dev->number].depth &&
-		dev->sector_size == known[dev->number].sector_size;
+	return a->sectors == b->sectors && a->depth == b->depth && a->sector_size == b->sector_size;
 }
 
 void disk_add(struct block_device *dev)
@@ -38,9 +37,7 @@ void disk_add(struct block_device *dev)
 		return;
 	}
 	dev->number = disk_count;
-	known[disk_count].sectors = dev->sectors;
-	known[disk_count].sector_size = dev->sector_size;
-	known[disk_count].depth = dev->depth;
+	known[disk_count] = *dev;
 	disks[disk_count++] = (struct disk){ .dev = dev };
 }
 
@@ -217,7 +214,7 @@ static void reset_go_on(struct disk *d, bool first, uint64_t now)
 {
 	enum block_state state = d->dev->driver->step(d->dev, first);
 
-	if (state == BLOCK_READY && !same_disk(d->dev)) {
+	if (state == BLOCK_READY && !same_disk(d->dev, &known[d->dev->number])) {
 		disk_gone(d, "is another one after a reset");
 	} else if (state == BLOCK_READY) {
 		d->state = DISK_READY;
