@@ -71,25 +71,15 @@ static bool loads_cover(const uint8_t *mask, bool dense, struct load load[LOADS_
 
 unsigned shape_loads(const struct shape *s, struct load load[LOADS_MAX])
 {
-	union { uint64_t word[VIEW_WORDS]; uint8_t byte[VIEW_BYTES]; } mask;
+	uint8_t mask[VIEW_BYTES];
 	unsigned n;
 
-	for (unsigned i = 0; i < VIEW_WORDS; i++)
-		mask.word[i] = s->mask[i];
+	__builtin_memcpy(mask, s->mask, sizeof mask);
 	if (s->class == CUBE_V4 || s->class == CUBE_V6)	/* the EtherType has led to the shape */
-		mask.byte[VIEW_TYPE] = mask.byte[VIEW_TYPE + 1] = 0;
-	if (!loads_cover(mask.byte, false, load, &n))	/* 3 + 1 + 1 + 5 + 3 words always suffice: */
-		loads_cover(mask.byte, true, load, &n);
+		mask[VIEW_TYPE] = mask[VIEW_TYPE + 1] = 0;
+	if (!loads_cover(mask, false, load, &n))	/* 3 + 1 + 1 + 5 + 3 words always suffice: */
+		loads_cover(mask, true, load, &n);
 	return n;
-}
-
-static bool mask_equal(const uint64_t *a, const uint64_t *b)
-{
-	uint64_t differ = 0;
-
-	for (unsigned i = 0; i < VIEW_WORDS; i++)
-		differ |= a[i] ^ b[i];
-	return !differ;
 }
 
 /* What L3 must be for a filter to match; a filter that asks for nothing behind the EtherType
@@ -110,7 +100,7 @@ static struct shape *shape_find(struct demux *d, const struct cube *c)
 	for (unsigned i = 0; i < d->shapes; i++) {
 		struct shape *s = &d->shape[d->order[i]];
 
-		if (s->class == class && mask_equal(s->mask, c->mask))
+		if (s->class == class && !__builtin_memcmp(s->mask, c->mask, sizeof s->mask))
 			return s;
 	}
 	return NULL;
@@ -131,8 +121,7 @@ static struct shape *shape_add(struct demux *d, const struct filter *f)
 	if (unused == SHAPES_MAX || owned >= SHAPES_OWNER)
 		return NULL;
 	s = &d->shape[unused];
-	for (unsigned i = 0; i < VIEW_WORDS; i++)
-		s->mask[i] = f->cube.mask[i];
+	__builtin_memcpy(s->mask, f->cube.mask, sizeof s->mask);
 	s->owner = f->owner;
 	s->class = class_needed(&f->cube);
 	s->bits = cube_bits(&f->cube);
