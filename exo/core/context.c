@@ -7,26 +7,7 @@
 
 #define CONTEXTS_MAX	256u	/* of a domain: stopping them all is one bounded loop */
 
-static void link_to_domain(struct domain *d, struct context *x)
-{
-	x->sibling_prev = 0;
-	x->sibling_next = d->context_head;
-	if (d->context_head)
-		context_at(d->context_head)->sibling_prev = x->id;
-	d->context_head = x->id;
-	d->contexts++;
-}
-
-static void unlink_from_domain(struct domain *d, struct context *x)
-{
-	if (x->sibling_next)
-		context_at(x->sibling_next)->sibling_prev = x->sibling_prev;
-	if (x->sibling_prev)
-		context_at(x->sibling_prev)->sibling_next = x->sibling_next;
-	else
-		d->context_head = x->sibling_next;
-	d->contexts--;
-}
+static struct link *sibling(uint32_t id) { return &context_at(id)->sibling; }
 
 uint64_t call_context_create(struct call *c)
 {
@@ -70,7 +51,8 @@ uint64_t call_context_create(struct call *c)
 	x->state = EXO_CS_STOPPED;
 	arch_context_reset(x);
 	context_control(x)->number = x->id;
-	link_to_domain(d, x);
+	ring_push(&d->context_head, x->id, sibling);
+	d->contexts++;
 	return cap_insert(current_domain(), slot, 6, &cap, NULL, &c->rdx);
 }
 
@@ -86,7 +68,8 @@ bool context_destroy(struct context *x)
 		frame_unpin(x->mask_frame);
 	frame_unpin(x->control);
 	frame_unpin(x->save);
-	unlink_from_domain(d, x);
+	ring_remove(&d->context_head, x->id, sibling);
+	d->contexts--;
 	frame_object_free(x->id);
 	return true;
 }
@@ -101,7 +84,7 @@ void context_stop(struct context *x, unsigned status)
 bool contexts_stop(struct domain *d)
 {
 	bool off = true;
-	for (struct context *x = context_at(d->context_head); x; x = context_at(x->sibling_next)) {
+	for (struct context *x = context_first(d); x; x = context_next(d, x)) {
 		x->held |= x->state != EXO_CS_STOPPED;
 		context_stop(x, EXO_EVENT);
 		off &= !x->running;
@@ -111,7 +94,7 @@ bool contexts_stop(struct domain *d)
 
 void contexts_start(struct domain *d)
 {
-	for (struct context *x = context_at(d->context_head); x; x = context_at(x->sibling_next)) {
+	for (struct context *x = context_first(d); x; x = context_next(d, x)) {
 		if (x->held)
 			sched_ready(x);
 		x->held = 0;

@@ -4,34 +4,6 @@
 
 #include "core.h"
 
-/* ---- rings: circular lists of what lies in objects, by name ----------------- */
-
-struct link { uint32_t next, prev; };
-typedef struct link *link_fn(uint32_t name);
-
-/* To the back.  *head is 0 when it is empty. */
-static inline void ring_add(uint32_t *head, uint32_t name, link_fn *at)
-{
-	struct link *l = at(name);
-	if (!*head) {
-		*head = l->next = l->prev = name;
-		return;
-	}
-	struct link *first = at(*head);
-	*l = (struct link){ .next = *head, .prev = first->prev };
-	at(first->prev)->next = name;
-	first->prev = name;
-}
-
-static inline void ring_remove(uint32_t *head, uint32_t name, link_fn *at)
-{
-	const struct link *l = at(name);
-	at(l->prev)->next = l->next;
-	at(l->next)->prev = l->prev;
-	if (*head == name)
-		*head = l->next == name ? 0 : l->next;
-}
-
 /* ---- timers (timer.c): a hierarchical wheel, its links inside the contexts -- */
 
 #define WHEEL_LEVELS	7
@@ -118,7 +90,7 @@ struct context {
 	bool fatal;			/* an upcall could not be delivered: to be killed */
 	uint64_t fatal_addr, fatal_vector, fatal_error;
 	struct link ready;		/* ready ring of its home CPU */
-	uint32_t sibling_next, sibling_prev;	/* the domain's contexts */
+	struct link sibling;		/* the domain's contexts */
 	uint32_t slices;		/* bound to it */
 	uint32_t cap;			/* slot of its first capability (cap.c keeps it) */
 	uint64_t run_time;
@@ -132,6 +104,12 @@ struct context {
 _Static_assert(sizeof(struct context) <= EXO_PAGE_SIZE, "context object");
 
 static inline struct context *context_at(uint32_t id) { return id ? pfn_to_virt(id) : NULL; }
+/* A domain's contexts, the last made first; NULL: there is none, or no more. */
+static inline struct context *context_first(const struct domain *d) { return context_at(d->context_head); }
+static inline struct context *context_next(const struct domain *d, const struct context *x)
+{
+	return x->sibling.next == d->context_head ? NULL : context_at(x->sibling.next);
+}
 
 static inline struct exo_control *context_control(const struct context *x) { return x->page; }
 static inline struct exo_regs *context_regs(const struct context *x) { return x->regs; }

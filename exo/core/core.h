@@ -16,6 +16,7 @@
 #include "../abi/abi.h"
 #include "exo/calls.h"		/* generated; EXO_STUBS undefined: codes and numbers only */
 #include "arch.h"
+#include "link.h"
 
 #define BUDGET		4096u	/* units of work a call may do (design: bounded kernel paths) */
 #define DERIVE_DEPTH	64	/* of capabilities */
@@ -153,7 +154,8 @@ void flush_do(const struct domain *d, uint64_t flags, uint64_t va, uint64_t page
 
 struct domain {
 	uint32_t id, parent;
-	uint32_t first_child, next_sibling, prev_sibling;
+	uint32_t first_child;		/* the last made */
+	struct link sibling;		/* the parent's children */
 	uint8_t state, reason;		/* enum exo_domain_state, exo_reason */
 	uint8_t step;			/* of destruction */
 	uint8_t level;			/* of destruction: the page tables untyped now */
@@ -163,7 +165,7 @@ struct domain {
 	uint32_t table[TABLE_FRAMES];
 	uint32_t page;			/* domain page, 0 = none */
 	uint32_t reserve;
-	uint32_t contexts, context_head;	/* list through context.sibling_* */
+	uint32_t contexts, context_head;	/* the last made: a ring through context.sibling */
 	uint32_t slices;		/* bound to its contexts */
 	uint32_t rings, rings_head;	/* of requests to devices: see disk.h */
 	struct slot watch __attribute__((aligned(32)));	/* derived from the watcher's event capability */

@@ -49,7 +49,7 @@ static uint64_t ports_open(struct device *dev)
 	d->ports[i].count = dev->port_count;
 	dev->ports_owner = d->id;
 	d->burden = d->id;
-	for (struct context *x = context_at(d->context_head); x; x = context_at(x->sibling_next))
+	for (struct context *x = context_first(d); x; x = context_next(d, x))
 		x->burden = x->burden ? x->burden : d->id;
 	arch_ports_changed();
 	return EXO_OK;

@@ -12,6 +12,7 @@
 uint32_t domain_init_id;
 
 struct domain *domain_at(uint32_t id) { return id ? pfn_to_virt(id) : NULL; }
+static struct link *sibling(uint32_t id) { return &domain_at(id)->sibling; }
 
 struct domain *domain_make(uint64_t object, uint64_t table, struct domain *parent)
 {
@@ -27,26 +28,13 @@ struct domain *domain_make(uint64_t object, uint64_t table, struct domain *paren
 
 void domain_adopt(struct domain *d, struct domain *parent)
 {
-	struct domain *next = domain_at(parent->first_child);
-
 	d->parent = parent->id;
-	d->prev_sibling = 0;
-	d->next_sibling = parent->first_child;
-	if (next)
-		next->prev_sibling = d->id;
-	parent->first_child = d->id;
+	ring_push(&parent->first_child, d->id, sibling);
 }
 
 void domain_orphan(struct domain *d)
 {
-	struct domain *next = domain_at(d->next_sibling), *prev = domain_at(d->prev_sibling);
-
-	if (next)
-		next->prev_sibling = d->prev_sibling;
-	if (prev)
-		prev->next_sibling = d->next_sibling;
-	else
-		domain_at(d->parent)->first_child = d->next_sibling;
+	ring_remove(&domain_at(d->parent)->first_child, d->id, sibling);
 }
 
 void domain_signal_watch(struct domain *d)
@@ -61,7 +49,7 @@ void domain_signal_watch(struct domain *d)
 
 void domain_signal(struct domain *d, uint64_t bits)
 {
-	for (struct context *x = context_at(d->context_head); x; x = context_at(x->sibling_next))
+	for (struct context *x = context_first(d); x; x = context_next(d, x))
 		context_signal(x, bits);
 }
 
@@ -179,24 +167,17 @@ uint64_t call_domain_ctl(struct call *c)
 /* ---- domain_info -------------------------------------------------------- */
 
 /* Works on a dying domain too, other than cap_domain. */
-static uint64_t domain_find(uint64_t name, struct domain **out)
-{
-	struct slot *s;
-	uint64_t status = cap_find(current_domain(), name, EXO_T_DOMAIN, EXO_R_INFO, 1, &s);
-
-	if (!status)
-		*out = domain_at(s->aux);
-	return status;
-}
-
 uint64_t call_domain_info(struct call *c)
 {
 	struct domain *d = current_domain();
+	struct slot *s;
 	struct exo_domain_info info;
-	uint64_t status = c->rdi ? domain_find(c->rdi, &d) : EXO_OK;
+	uint64_t status = c->rdi ? cap_find(d, c->rdi, EXO_T_DOMAIN, EXO_R_INFO, 1, &s) : EXO_OK;
 
 	if (status)
 		return status;
+	if (c->rdi)
+		d = domain_at(s->aux);
 	info = d->death;
 	info.id = d->id;
 	info.parent = d->parent;

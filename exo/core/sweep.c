@@ -77,7 +77,7 @@ bool sweep(struct domain *d, uint32_t what, unsigned *budget)
 
 static void waits_lose(struct domain *d, const struct slot *loan)
 {
-	for (struct context *x = context_at(d->context_head); x; x = context_at(x->sibling_next)) {
+	for (struct context *x = context_first(d); x; x = context_next(d, x)) {
 		bool lost = false;
 
 		if (x->state != EXO_CS_WAITING)

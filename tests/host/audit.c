@@ -28,16 +28,18 @@ static void gather_domains(void)
 	domains[0] = model_init();
 	for (unsigned i = 0; i < domain_total; i++) {
 		struct domain *d = domains[i];
-		uint32_t prev = 0;
+		uint32_t child = d->first_child;
 
 		AUDIT(frame_table[d->id].type == EXO_F_OBJECT, "domain %x is no object", d->id);
 		tally[d->id].object++;
-		for (uint32_t c = d->first_child; c; c = domain_at(c)->next_sibling) {
-			AUDIT(domain_at(c)->parent == d->id && domain_at(c)->prev_sibling == prev,
-				"child %x of %x is linked wrongly", c, d->id);
+		while (child) {
+			struct domain *c = domain_at(child);
+
+			AUDIT(c->parent == d->id && domain_at(c->sibling.next)->sibling.prev == child,
+				"child %x of %x is linked wrongly", child, d->id);
 			AUDIT(domain_total < DOMAINS_MAX, "domains form a ring");
-			prev = c;
-			domains[domain_total++] = domain_at(c);
+			domains[domain_total++] = c;
+			child = c->sibling.next == d->first_child ? 0 : c->sibling.next;
 		}
 	}
 }
@@ -212,8 +214,9 @@ static void check_contexts(struct domain *d)
 {
 	unsigned n = 0;
 
-	for (struct context *x = context_at(d->context_head); x; x = context_at(x->sibling_next), n++) {
-		AUDIT(x->domain == d->id && n < d->contexts, "context %x of %x", x->id, d->id);
+	for (struct context *x = context_first(d); x; x = context_next(d, x), n++) {
+		AUDIT(x->domain == d->id && n < d->contexts &&
+			context_at(x->sibling.next)->sibling.prev == x->id, "context %x of %x", x->id, d->id);
 		tally[x->id].object++;
 		tally[x->control].pins++;
 		tally[x->save].pins++;

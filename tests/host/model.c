@@ -683,14 +683,14 @@ void model_interrupt(void (*handler)(void *), void *arg)
 
 bool model_run(unsigned cpu, struct domain *d)
 {
-	struct context *x = context_at(d->context_head);
+	struct context *x = context_first(d);
 	struct cpu *c = cpu_at(cpu);
 	unsigned was = here;
 
 	if (d->state != EXO_DS_ACTIVE)
 		return false;
 	while (x && (x->home != cpu || (x->running && x->cpu != cpu)))
-		x = context_at(x->sibling_next);
+		x = context_next(d, x);
 	if (!x)
 		return false;
 	here = cpu;

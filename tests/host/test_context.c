@@ -132,7 +132,7 @@ TEST(events_arrive_unmasked)
 TEST(events_reach_other_cpus)
 {
 	struct actor a = actor_make(60);
-	struct context *x = context_at(a.d->context_head);
+	struct context *x = context_first(a.d);
 	uint64_t event, copy = CALL6(CAP_COPY, 0, 0, x->cap % 128, EXO_R_CONTROL, 0, 0).value;
 
 	event = CALL3(EVENT_CREATE, 0, copy, 0x10000).value;
@@ -231,7 +231,7 @@ TEST(context_control_checks)
 {
 	struct actor a = actor_make(100);
 	uint32_t object = fresh(), page = fresh(), save = fresh();
-	uint64_t x = context_at(a.d->context_head)->cap % 128;
+	uint64_t x = context_first(a.d)->cap % 128;
 	struct result r;
 
 	IS(CALL6(CONTEXT_CREATE, 99, object, page, save, 0, 0), CAP, 1);
@@ -248,8 +248,8 @@ TEST(context_control_checks)
 	IS(CALL3(CONTEXT_CTL, x, EXO_CTX_ROOTS, page), TYPE, 3);
 	IS(CALL4(CONTEXT_CTL, x, EXO_CTX_ROUTE, 5, 4), ARG, 3);
 	OK(CALL4(CONTEXT_CTL, x, EXO_CTX_ROUTE, 0x1000, 0x2000));
-	CHECK(context_at(a.d->context_head)->route_lo == 0x1000 &&
-		context_at(a.d->context_head)->route_hi == 0x2000, "route");
+	CHECK(context_first(a.d)->route_lo == 0x1000 &&
+		context_first(a.d)->route_hi == 0x2000, "route");
 	IS(CALL4(CONTEXT_CTL, x, EXO_CTX_MASK_AT, a.next, 4095), ARG, 4);
 	IS(CALL4(CONTEXT_CTL, x, EXO_CTX_MASK_AT, page, 0), OWNER, 3);
 	IS(CALL4(CONTEXT_CTL, x, EXO_CTX_MASK_AT, a.root, 0), BUSY, 3);
@@ -262,9 +262,9 @@ TEST(context_control_checks)
 	OK(CALL3(CONTEXT_CTL, x, EXO_CTX_HOME, 2));
 	IS(CALL3(CONTEXT_CTL, x, EXO_CTX_START, 1ul << 47), ARG, 3);
 	OK(CALL5(CONTEXT_CTL, x, EXO_CTX_START, 0x4000, 0x8000, 0x77));
-	CHECK(context_regs(context_at(a.d->context_head))->rip == 0x4000 &&
-		context_regs(context_at(a.d->context_head))->rsp == 0x8000 &&
-		context_regs(context_at(a.d->context_head))->rdi == 0x77, "registers");
+	CHECK(context_regs(context_first(a.d))->rip == 0x4000 &&
+		context_regs(context_first(a.d))->rsp == 0x8000 &&
+		context_regs(context_first(a.d))->rdi == 0x77, "registers");
 	model_step_all();
 	IS(CALL4(CONTEXT_CTL, x, EXO_CTX_START, 0x4000, 0x8000), STATE, 1);
 	IS(CALL4(CONTEXT_CTL, x, EXO_CTX_RUN, 0, 0), STATE, 1);
@@ -391,7 +391,7 @@ TEST(wait_ends)
 	struct exo_predicate *p;
 	uint64_t event;
 
-	OK(CALL6(CAP_COPY, 0, 100, context_at(a.d->context_head)->cap % 128, EXO_R_CONTROL, 0, 0));
+	OK(CALL6(CAP_COPY, 0, 100, context_first(a.d)->cap % 128, EXO_R_CONTROL, 0, 0));
 	event = CALL3(EVENT_CREATE, 0, 100, 0x10000).value;
 	CHECK(model_run(3, a.d), "runs");
 	model_on(3);
@@ -459,7 +459,7 @@ TEST(timers_fire_in_order)
 	for (unsigned i = 0; i < 4; i++) {
 		struct context *x = NULL;
 
-		for (x = context_at(a[i].d->context_head); x->home != 1; x = context_at(x->sibling_next))
+		for (x = context_first(a[i].d); x->home != 1; x = context_next(a[i].d, x))
 			;
 		model_time = base + (1000ul << 14 * i) - 500;
 		model_timer(1);
@@ -498,7 +498,7 @@ TEST(timers_are_set_and_cancelled)
 TEST(timers_share_a_slot)
 {
 	struct actor a = actor_make(60);
-	struct context *x = context_at(a.d->context_head), *y = context_at(x->sibling_next);
+	struct context *x = context_first(a.d), *y = context_next(a.d, x);
 	uint64_t when = (model_time + 0x40000) & ~0x3ffful;
 
 	kernel_lock();
@@ -541,13 +541,13 @@ TEST(timers_in_crowds)
 	CHECK(timer_next(&this_cpu()->wheel) <= when, "armed");
 	model_time = when + 100;
 	timer_run(&this_cpu()->wheel, model_time);
-	for (struct context *x = context_at(a.d->context_head); x; x = context_at(x->sibling_next))
+	for (struct context *x = context_first(a.d); x; x = context_next(a.d, x))
 		n += (context_control(x)->events & EXO_EV_TIMER) != 0;
 	CHECK(n > 32 && n <= 64, "a bounded run: %u", n);
 	for (unsigned i = 0; i < 5; i++)
 		timer_run(&this_cpu()->wheel, model_time);
 	n = 0;
-	for (struct context *x = context_at(a.d->context_head); x; x = context_at(x->sibling_next))
+	for (struct context *x = context_first(a.d); x; x = context_next(a.d, x))
 		n += (context_control(x)->events & EXO_EV_TIMER) != 0;
 	CHECK(n == 150, "all: %u", n);
 }
@@ -567,9 +567,9 @@ TEST(slices_rotate)
 		CHECK(cpu_at(1)->slices->slice[i].length == 10000000, "10 ms, until somebody chooses");
 	CHECK(!cap_insert(model_init(), 90, 0, &all, NULL, &name), "insert");
 	OK(CALL6(CAP_COPY, 0, 91, 90, EXO_R_BIND, 0, 0));
-	for (xa = context_at(a.d->context_head); xa->home != 1; xa = context_at(xa->sibling_next))
+	for (xa = context_first(a.d); xa->home != 1; xa = context_next(a.d, xa))
 		;
-	for (xb = context_at(b.d->context_head); xb->home != 1; xb = context_at(xb->sibling_next))
+	for (xb = context_first(b.d); xb->home != 1; xb = context_next(b.d, xb))
 		;
 	IS(CALL4(SLICE_CTL, 90, 64, 0, 0), ARG, 2);
 	IS(CALL4(SLICE_CTL, 90, 0, 1, 0), ARG, 3);
@@ -621,7 +621,7 @@ TEST(slices_rotate)
 		model_time += 50000;
 		model_timer(1);
 	}
-	for (xi = context_at(model_init()->context_head); xi->home != 1; xi = context_at(xi->sibling_next))
+	for (xi = context_first(model_init()); xi->home != 1; xi = context_next(model_init(), xi))
 		;
 	time = xi->run_time;
 	for (unsigned i = 0; i < 400; i++) {
@@ -650,7 +650,7 @@ TEST(slices_rotate)
 TEST(yield_donates)
 {
 	struct actor a = actor_make(60);
-	struct context *x = context_at(a.d->context_head), *own = me();
+	struct context *x = context_first(a.d), *own = me();
 	uint64_t cap = x->cap % 128;
 
 	IS(CALL1(YIELD, cap), STATE, 1);	/* not ready */
@@ -678,7 +678,7 @@ TEST(idle_cpus_wake)
 	CHECK(!cpu_at(2)->current && !cpu_at(2)->root && !cpu_at(2)->slices->running, "idle");
 	model_time += 1000000;
 	CHECK(CALL3(TLB_FLUSH, 0, 0, EXO_FLUSH_ALL).status == EXO_OK, "flush");
-	for (x = context_at(a.d->context_head); x->home != 2; x = context_at(x->sibling_next))
+	for (x = context_first(a.d); x->home != 2; x = context_next(a.d, x))
 		;
 	OK(CALL4(CONTEXT_CTL, x->cap % 128, EXO_CTX_START, 0x1000, 0));
 	model_step_all();

@@ -66,7 +66,7 @@ TEST(control)
 	OK(CALL4(DOMAIN_CTL, a.cap, EXO_DOM_START, 0, 0));
 	model_step_all();
 	CHECK(a.d->state == EXO_DS_ACTIVE, "active");
-	for (x = context_at(a.d->context_head); x; x = context_at(x->sibling_next))
+	for (x = context_first(a.d); x; x = context_next(a.d, x))
 		CHECK((x->state == EXO_CS_READY) == (x->home == 1 || x->home == 2), "those that ran go on");
 	OK(CALL4(DOMAIN_CTL, a.cap, EXO_DOM_WATCH, 0, 0));
 	OK(CALL4(DOMAIN_CTL, a.cap, EXO_DOM_WATCH, 40, 0x10000));
@@ -454,7 +454,7 @@ TEST(destroy_needs_room_for_children)
 	OK(CALL3(DOMAIN_CREATE, 0, object, actor_frame(&a)));
 	model_on(0);
 	while (a.d->contexts)
-		FINISH(CALL2(CAP_DELETE, 0, context_at(a.d->context_head)->cap % 128));
+		FINISH(CALL2(CAP_DELETE, 0, context_first(a.d)->cap % 128));
 	while (!CALL5(FRAME_LEND, 0, 0, 100, 1, EXO_R_READ).status)
 		;
 	r = FINISH(CALL1(DOMAIN_DESTROY, a.cap));
@@ -594,7 +594,7 @@ TEST(destroy_is_refused)
 TEST(contexts_end_with_their_capability)
 {
 	struct actor a = actor_make(60);
-	struct context *x = context_at(a.d->context_head);
+	struct context *x = context_first(a.d);
 	uint32_t own = slot_name(slot_at(this_cpu()->current->cap)) % 128, cap = x->cap % 128;
 	unsigned before = a.d->contexts;
 
@@ -616,7 +616,7 @@ TEST(slices_and_devices_end_with_capabilities)
 
 	CHECK(!cap_insert(model_init(), 90, 0, &slices, NULL, &name), "insert");
 	OK(CALL6(CAP_COPY, a.cap, 90, 90, EXO_R_BIND, 2, 3));
-	OK(CALL6(CAP_COPY, a.cap, 91, context_at(a.d->context_head)->cap % 128, EXO_R_YIELD, 0, 0));
+	OK(CALL6(CAP_COPY, a.cap, 91, context_first(a.d)->cap % 128, EXO_R_YIELD, 0, 0));
 	CHECK(model_run(0, a.d), "runs");
 	OK(CALL4(SLICE_CTL, 90, 1, 0, 91));
 	CHECK(cpu_at(1)->slices->slice[3].context == a.d->context_head && a.d->slices == 1, "bound");

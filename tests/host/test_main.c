@@ -83,10 +83,10 @@ struct actor actor_make(unsigned count)
 
 struct context *context_on(const struct actor *a, unsigned cpu)
 {
-	struct context *x = context_at(a->d->context_head);
+	struct context *x = context_first(a->d);
 
 	while (x->home != cpu)
-		x = context_at(x->sibling_next);
+		x = context_next(a->d, x);
 	return x;
 }
 
