@@ -16,7 +16,7 @@ struct tally {		/* recomputed, per frame */
 static struct tally tally[MODEL_FRAMES];
 static uint32_t large_ro[MODEL_FRAMES / 512], large_rw[MODEL_FRAMES / 512];
 static struct domain *domains[DOMAINS_MAX];
-static unsigned domain_total, held_total;
+static unsigned domain_total, held_total, doomed_total, requests_waiting;
 
 #define AUDIT(x, ...)	CHECK(x, "audit: " __VA_ARGS__)
 
@@ -62,6 +62,12 @@ static void check_list(struct domain *d)
 		n++;
 	}
 	AUDIT(pfn == d->frames_head, "list of %x is longer than %u", d->id, n);
+	for (unsigned i = 0; d->state != EXO_DS_DYING && i < d->doomed_count; i++) {
+		const struct exo_frame *f = &frame_table[d->doomed[i] & ~DOOMED_OFFERED];
+
+		AUDIT(f->flags & FRAME_DOOMED && f->owner == d->id, "frame %x is not to be taken", d->doomed[i]);
+	}
+	doomed_total += d->state != EXO_DS_DYING ? d->doomed_count : 0;
 }
 
 /* ---- page tables -------------------------------------------------------- */
@@ -247,6 +253,7 @@ static void check_requests(struct domain *d, const struct ring *r)
 
 		for (unsigned f = 0; q->state != REQUEST_FREE && f < q->frames; f++)
 			tally[q->frame[f]].pins++;
+		requests_waiting += q->state == REQUEST_WAITING;
 		AUDIT(q->state == REQUEST_FREE || q->disk < disk_count, "request %u of ring %x", i, id);
 		AUDIT(q->state == REQUEST_FREE || (slot_at(q->extent)->type == EXO_T_EXTENT &&
 			slot_domain(slot_at(q->extent)) == d), "request %u of ring %x outlived its extent", i, id);
@@ -311,10 +318,30 @@ static void check_held(void)
 	AUDIT(!held_total || nets_deadline != EXO_FOREVER, "nobody looks at held rings");
 }
 
+static void check_queue(unsigned disk, unsigned class)
+{
+	uint32_t name = disks[disk].waiting[class];
+
+	if (name)
+		do {
+			const struct request *q = request_at(name);
+
+			AUDIT(q->state == REQUEST_WAITING && q->disk == disk && q->class == class && requests_waiting--,
+				"disk %u's queue %u has request %x", disk, class, name);
+			AUDIT(request_at(q->link.next)->link.prev == name, "request %x is linked wrongly", name);
+			name = q->link.next;
+		} while (name != disks[disk].waiting[class]);
+}
+
 static void check_disks(void)
 {
 	for (unsigned i = 0; i < disk_count; i++) {
 		unsigned issued = 0, background = 0;
+
+		for (unsigned class = 0; class < EXO_BLK_CLASSES; class++)
+			check_queue(i, class);
+		AUDIT(disks_deadline != EXO_FOREVER || disks[i].state == DISK_GONE ||
+			(disks[i].state == DISK_READY && !disks[i].issued), "nobody looks at disk %u", i);
 
 		for (unsigned tag = 0; tag < BLOCK_TAGS; tag++) {
 			uint32_t name = disks[i].tag[tag];
@@ -330,6 +357,7 @@ static void check_disks(void)
 		AUDIT(issued == disks[i].issued && background == disks[i].background,
 			"disk %u: %u requests, counted %u", i, issued, disks[i].issued);
 	}
+	AUDIT(!requests_waiting, "%u requests wait in no queue", requests_waiting);
 }
 
 static void check_neighbours(const struct demux *d, const struct filter *f)
@@ -370,11 +398,133 @@ static void check_nets(void)
 	}
 }
 
+static void check_waiting_rings(void)
+{
+	unsigned waits = 0;
+
+	for (unsigned i = 0; i < domain_total; i++) {
+		uint32_t id = domains[i]->rings_head;
+
+		for (unsigned n = 0; n < domains[i]->rings; n++, id = ring_at(id)->link.next)
+			waits += ring_at(id)->kind != EXO_RING_BLOCK && ring_at(id)->packets.waits;
+	}
+	for (unsigned i = 0; i < net_count; i++) {
+		uint32_t id = nets[i].waiting;
+
+		if (id)
+			do {
+				const struct packet_ring *p = &ring_at(id)->packets;
+
+				AUDIT(p->waits && p->device == i && waits--, "ring %x waits for card %u", id, i);
+				AUDIT(ring_at(p->waiting.next)->packets.waiting.prev == id, "ring %x is linked wrongly", id);
+				id = p->waiting.next;
+			} while (id != nets[i].waiting);
+	}
+	AUDIT(!waits, "%u rings wait for room, and no card knows", waits);
+}
+
+/* ---- CPUs and who is theirs ---------------------------------------------- */
+
+static uint32_t slots_of[MODEL_FRAMES];		/* by context */
+static unsigned queued_total, timers_total;
+
+static bool is_context(uint32_t id)
+{
+	return id < MODEL_FRAMES && frame_table[id].type == EXO_F_OBJECT && context_at(id)->id == id;
+}
+
+static void count_slots(const struct cpu *c)
+{
+	for (unsigned i = 0; i < EXO_SLICES; i++) {
+		const struct exo_slice *s = &c->slices->slice[i];
+
+		AUDIT(!s->context == !s->domain && (!s->context || (is_context(s->context) &&
+			context_at(s->context)->domain == s->domain)), "slot %u of CPU %u is %x's", i, c->number, s->context);
+		slots_of[s->context]++;
+	}
+}
+
+static void check_ready(const struct cpu *c)
+{
+	const struct context *x = context_at(c->ready);
+
+	if (x)
+		do {
+			AUDIT(x->queued == c->number + 1 && queued_total--, "CPU %u's ring holds %x", c->number, x->id);
+			AUDIT(context_at(x->ready.next)->ready.prev == x->id, "context %x is linked wrongly", x->id);
+			x = context_at(x->ready.next);
+		} while (x->id != c->ready);
+}
+
+/* A timer stands where its time is looked for: in a slot that has not been passed. */
+static void check_timer(const struct wheel *w, const struct timer *t, unsigned slot)
+{
+	unsigned level = slot / WHEEL_SLOTS, shift = WHEEL_SHIFT + 6 * level;
+	uint64_t ahead = (t->when >> shift) - (w->now >> shift);
+
+	AUDIT(t->when && t->slot == slot + 1 && &cpu_at(t->cpu)->wheel == w && timers_total--, "a timer in slot %u", slot);
+	AUDIT(t->when <= w->now || level == WHEEL_LEVELS - 1 || (ahead < WHEEL_SLOTS &&
+		(t->when >> shift) % WHEEL_SLOTS == slot % WHEEL_SLOTS), "%lu in slot %u at %lu", t->when, slot, w->now);
+}
+
+static void check_wheel(const struct wheel *w)
+{
+	for (unsigned slot = 0; slot < WHEEL_LEVELS * WHEEL_SLOTS; slot++) {
+		uint32_t name = w->head[slot];
+
+		AUDIT(!name == !(w->used[slot / WHEEL_SLOTS] >> slot % WHEEL_SLOTS & 1), "slot %u's bit", slot);
+		if (name)
+			do {
+				const struct timer *t = &context_at(name / 2)->timers[name % 2];
+
+				check_timer(w, t, slot);
+				AUDIT(context_at(t->link.next / 2)->timers[t->link.next % 2].link.prev == name,
+					"timer %x is linked wrongly", name);
+				name = t->link.next;
+			} while (name != w->head[slot]);
+	}
+}
+
+static void check_shares(struct domain *d)
+{
+	uint32_t slices = 0;
+
+	for (const struct context *x = context_at(d->context_head); x; x = context_at(x->sibling_next)) {
+		AUDIT(x->slices == slots_of[x->id], "context %x has %u slots, counted %u", x->id, slots_of[x->id], x->slices);
+		AUDIT(!x->timers[TIMER_WAIT].slot || x->state == EXO_CS_WAITING, "context %x has a deadline", x->id);
+		AUDIT(context_control(x)->run_time == x->run_time || !x->run_time, "context %x's time", x->id);
+		slices += x->slices;
+		queued_total += x->queued != 0;
+		timers_total += (x->timers[0].slot != 0) + (x->timers[1].slot != 0);
+	}
+	AUDIT(slices == d->slices, "domain %x has %u slots, counted %u", d->id, slices, d->slices);
+}
+
+static void check_current(const struct cpu *c)
+{
+	const struct context *x = c->current;
+
+	AUDIT(c->slice == &c->slices->slice[c->slot] && c->slices->now == c->slot, "CPU %u's slot", c->number);
+	AUDIT(c->slices->running == (x ? x->id : 0), "CPU %u tells of %x", c->number, c->slices->running);
+	AUDIT(!c->donee || is_context(c->donee->id), "CPU %u's rest is given to nobody", c->number);
+	AUDIT(!x || (c->control == x->page && c->pair == x->pair && x->cpu == c->number), "CPU %u runs %x", c->number,
+		x->id);
+}
+
 static void check_cpus(void)
 {
+	memset(slots_of, 0, sizeof slots_of);
+	queued_total = timers_total = 0;
+	for (unsigned i = 0; i < cpu_count; i++)
+		count_slots(cpu_at(i));
+	for (unsigned i = 0; i < domain_total; i++)
+		check_shares(domains[i]);
 	for (unsigned i = 0; i < cpu_count; i++) {
 		const struct cpu *c = cpu_at(i);
 
+		check_ready(c);
+		check_wheel(&c->wheel);
+		check_current(c);
 		AUDIT(!c->current || (frame_table[c->current->id].type == EXO_F_OBJECT && c->current->running),
 			"CPU %u runs a context that is none", i);
 		AUDIT(!c->root || root_loadable(frame_table[c->root].owner, c->root),
@@ -382,6 +532,7 @@ static void check_cpus(void)
 		AUDIT(!c->current || !c->root || frame_table[c->root].owner == c->current->domain,
 			"CPU %u runs in another domain's root", i);
 	}
+	AUDIT(!queued_total && !timers_total, "%u contexts and %u timers are in no ring", queued_total, timers_total);
 }
 
 /* ---- frames ------------------------------------------------------------- */
@@ -392,6 +543,7 @@ static void check_frame(uint32_t pfn)
 	const struct tally *t = &tally[pfn];
 	bool table = f->type >= EXO_F_PT1 && f->type <= EXO_F_PT4;
 
+	doomed_total -= f->flags & FRAME_DOOMED && domain_at(f->owner)->state != EXO_DS_DYING;
 	AUDIT(t->listed == (f->owner != 0), "frame %x is on %u lists", pfn, t->listed);
 	if (f->type == EXO_F_OBJECT) {
 		AUDIT(t->object == 1 && !t->mapped && !t->typerefs && !f->mapped && !f->writable,
@@ -440,7 +592,7 @@ void audit(void)
 	memset(is_flow, 0, sizeof is_flow);
 	memset(large_ro, 0, sizeof large_ro);
 	memset(large_rw, 0, sizeof large_rw);
-	held_total = 0;
+	held_total = requests_waiting = doomed_total = 0;
 	gather_domains();
 	for (unsigned i = 0; i < domain_total; i++) {
 		check_list(domains[i]);
@@ -452,12 +604,14 @@ void audit(void)
 		check_caps(domains[i]);
 	for (uint32_t pfn = 1; pfn < MODEL_FRAMES; pfn++)
 		check_frame(pfn);
+	AUDIT(!doomed_total, "frames are to be taken, and nobody knows");
 	for (uint32_t i = 0; i < MODEL_FRAMES / 512; i++)
 		check_region(i);
 	AUDIT(!frame_table[0].pins && !frame_table[0].mapped && !frame_table[0].typerefs, "frame 0 is used");
 	check_held();
 	check_disks();
 	check_nets();
+	check_waiting_rings();
 	check_cpus();
 	model_check_caches();
 }

@@ -29,7 +29,7 @@ struct machine_cpu {
 	struct translation tlb[TLB_ENTRIES];
 	struct structure psc[PSC_ENTRIES];
 	bool kicked;
-	uint64_t timer;
+	uint64_t timer, tls[4];
 };
 
 uint8_t model_memory[MODEL_FRAMES * EXO_PAGE_SIZE] __attribute__((aligned(4096)));
@@ -513,7 +513,8 @@ void arch_segment_base(unsigned op, uint64_t base)
 
 	*bases[op] = base;
 }
-void arch_tls_load(const uint64_t tls[4]) { (void)tls; }
+void arch_tls_load(const uint64_t tls[4]) { memcpy(cpus[here].tls, tls, sizeof cpus[here].tls); }
+const uint64_t *model_tls(unsigned cpu) { return cpus[cpu].tls; }
 
 void arch_context_save(struct context *x)
 {

@@ -48,6 +48,7 @@ bool model_run(unsigned cpu, struct domain *d);
 bool model_access(unsigned cpu, uint64_t va, bool write, uint8_t *byte);
 void model_timer(unsigned cpu);	/* the timer interrupt, if it is due */
 uint64_t model_timer_at(unsigned cpu);	/* when it is */
+const uint64_t *model_tls(unsigned cpu);	/* its four descriptors */
 
 /* A device's interrupt, on the present CPU. */
 void model_interrupt(void (*handler)(void *), void *arg);

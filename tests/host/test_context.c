@@ -427,10 +427,11 @@ TEST(wait_ends)
 	predicate(pfn, EXO_EQ, 7);
 	WAIT_ON(EXO_FOREVER, 0);
 	*(uint64_t *)pfn_to_virt(pfn) = 7;
-	this_cpu()->slices->slice[this_cpu()->slot].context = x->id;
+	struct exo_slice *slice = &this_cpu()->slices->slice[this_cpu()->slot];
+	slice->context = x->id;
 	model_time += 100000000;
 	model_timer(3);
-	this_cpu()->slices->slice[this_cpu()->slot].context = 0;
+	slice->context = 0;
 	/* The end of the context. */
 	CHECK(model_run(3, a.d) || true, "runs");
 	if (me() == x) {

@@ -513,7 +513,9 @@ TEST(net_times_are_exact)
 	model_nets[0].lost = true;
 	model_nets[0].reset_steps = 1000;
 	now = model_time;
+	nets_deadline = EXO_FOREVER;
 	OK(submit(&out));
+	CHECK(nets_deadline > now + 500000000 && nets_deadline <= model_time + 500000000, "looked at twice a second");
 	end = nets[0].deadline;
 	CHECK(end > now + 2000000000 && end <= model_time + 2000000000, "two seconds");
 	kernel_lock();
