@@ -489,7 +489,7 @@ static void check_shares(struct domain *d)
 {
 	uint32_t slices = 0;
 
-	for (const struct context *x = context_at(d->context_head); x; x = context_at(x->sibling_next)) {
+	for (struct context *x = context_first(d); x; x = context_next(d, x)) {
 		AUDIT(x->slices == slots_of[x->id], "context %x has %u slots, counted %u", x->id, slots_of[x->id], x->slices);
 		AUDIT(!x->timers[TIMER_WAIT].slot || x->state == EXO_CS_WAITING, "context %x has a deadline", x->id);
 		AUDIT(context_control(x)->run_time == x->run_time || !x->run_time, "context %x's time", x->id);
