@@ -94,8 +94,8 @@ struct mmu_op {
 	uint64_t arg;
 };
 /* Carries out n operations on pages that no two of them share.  All are checked against the state
- * before the batch first: -EINVAL, -ENOMEM (too few frames): nothing was done.  Translations that
- * were removed or restricted are flushed on return. */
+ * before the batch first: -EINVAL, -ENOMEM (too few frames), -EBUSY (see mmu_victims): nothing was
+ * done.  Translations that were removed or restricted are flushed on return. */
 int mmu_batch(const struct mmu_op *op, unsigned n);
 static inline int mmu_do(uint32_t kind, uint32_t page, uint32_t n, uint32_t prot, uint64_t arg)
 {
@@ -148,10 +148,14 @@ void mmu_on_revoke(void (*hook)(uint64_t frames, uint64_t deadline));
 /* Gives up to n free frames of the pool back; how many are still wanted. */
 uint64_t mmu_give(uint64_t n);
 /* Stage 2: when the deadline has passed, frames go by force: those of these pages first, in this
- * order (at most MMU_VICTIMS).  mmu_lost tells one page after the other that lost its frame since
- * it was last asked; ~0: no more. */
+ * order (at most MMU_VICTIMS; pages that are not mapped, or whose frame is in it already, are passed
+ * over).  A page is discardable or in the order, as was said last, and an operation of a batch takes
+ * it out of the order.  Between the deadline and the end of the request the order stands: both are
+ * refused then, -EBUSY, as its pages may have been chosen.
+ * A page whose frame went is unmapped.  mmu_lost tells one after the other, each once; ~0: no more.
+ * When the order is at its end, any frame of the program's goes. */
 #define MMU_VICTIMS	192u
-void mmu_victims(const uint32_t *page, unsigned n);
+int mmu_victims(const uint32_t *page, unsigned n);
 uint32_t mmu_lost(void);
 
 #endif

@@ -33,16 +33,26 @@ static bool right(const struct mmu_op *o)
 	return false;
 }
 
-void mmu_settle(const struct mmu_op *op, unsigned n)
+static int settle_pages(uint64_t page, uint32_t n)
+{
+	if (n > mmu.pages || page > mmu.pages - n)
+		return 0;		/* mmu_check refuses it */
+	mmu_discardable(page, n, false);
+	return mmu_unpublish(page, n);
+}
+
+int mmu_settle(const struct mmu_op *op, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		if (op[i].op == MMU_MAP || op[i].op == MMU_MAP_FRAME)
 			continue;
-		if (op[i].n <= mmu.pages && op[i].page <= mmu.pages - op[i].n)
-			mmu_discardable(op[i].page, op[i].n, false);
-		if (op[i].op == MMU_SWAP && op[i].n <= mmu.pages && op[i].arg <= mmu.pages - op[i].n)
-			mmu_discardable(op[i].arg, op[i].n, false);
+		int error = settle_pages(op[i].page, op[i].n);
+		if (!error && op[i].op == MMU_SWAP)
+			error = settle_pages(op[i].arg, op[i].n);
+		if (error)
+			return error;
 	}
+	return 0;
 }
 
 int mmu_check(const struct mmu_op *op, unsigned n)

@@ -6,8 +6,10 @@
 
 /* By the back end: was this frame taken, and not put back? */
 bool mmu_frame_taken(uint64_t frame);
-/* The pages of a batch are not discardable any more. */
-void mmu_settle(const struct mmu_op *op, unsigned n);
+/* By the back end: the pages are not in the order any more; -EBUSY: one may have been chosen. */
+int mmu_unpublish(uint32_t page, uint32_t n);
+/* The pages of a batch are neither discardable nor in the order any more; or -EBUSY. */
+int mmu_settle(const struct mmu_op *op, unsigned n);
 /* 0, -EINVAL, or -ENOMEM: more frames are needed than are free. */
 int mmu_check(const struct mmu_op *op, unsigned n);
 

@@ -18,7 +18,10 @@
 #define TABLES_MAX	4096u
 #define PER_TABLE	512u
 #define FRAMES_LEFT	256u			/* kept out of the pool: page tables, stores' beginnings */
+#define NONE		~0u			/* no page; in the order: no frame (0 would be its end) */
+#define LOST_MAX	(3 * MMU_VICTIMS)
 #define ENOMEM		12
+#define EBUSY		16
 #define EINVAL		22
 #define PAGE_FAULT	14
 #define ERROR_P		1u
@@ -38,9 +41,11 @@ static struct {
 	void (*revoke)(uint64_t frames, uint64_t deadline);
 	volatile struct exo_domain_page *page;
 	uint64_t want, asked;		/* frames asked back, not given yet; requests seen */
-	uint64_t repo_seen;
-	uint32_t victim[MMU_VICTIMS], victim_pfn[MMU_VICTIMS], victims;
-	uint32_t lost[MMU_VICTIMS], lost_n;
+	/* The order, NONE: left it; of the order before it what may have been chosen. */
+	uint32_t victim[MMU_VICTIMS], old[MMU_VICTIMS];
+	unsigned victims, olds;
+	uint32_t lost[LOST_MAX];	/* to be told: [lost_first, lost_end) */
+	unsigned lost_first, lost_end;
 	/* On offer, by frame: shared with the kernel; and those that pages of the region show. */
 	struct { uint64_t *shared, *pages; } offers[EXO_SPARE_MAX];
 	uint64_t discardable;		/* set bits in all `pages` */
@@ -52,14 +57,14 @@ static void must(uint64_t status, const char *what)
 		port_fail("mmu: %s: %s\n", what, exo_status_text(status));
 }
 
-static void settle_offers(void);
+static void settle(void);
 
 /* ---- frames ------------------------------------------------------------------------------- */
 
 uint64_t mmu_frames_free(void) { return ex.left; }
 uint64_t mmu_frames_total(void)
 {
-	settle_offers();
+	settle();
 	return ex.total;
 }
 
@@ -179,8 +184,9 @@ static void part(const struct mmu_op *op, unsigned n)
 
 int mmu_batch(const struct mmu_op *op, unsigned n)
 {
-	mmu_settle(op, n);
-	int error = mmu_check(op, n);
+	int error = mmu_settle(op, n);
+	if (!error)
+		error = mmu_check(op, n);
 	if (error)
 		return error;
 	for (unsigned i = 0, k; i < n; i += k) {
@@ -318,7 +324,10 @@ static void discardable_off(uint32_t page)
 void mmu_discardable(uint32_t page, uint32_t n, bool on)
 {
 	for (uint32_t p = page; p < page + n && (on || ex.discardable); p++)
-		on ? discardable_on(p) : discardable_off(p);
+		if (!on)
+			discardable_off(p);
+		else if (!mmu_unpublish(p, 1))
+			discardable_on(p);
 }
 
 /* What the kernel has taken of the discardable pages. */
@@ -334,25 +343,37 @@ static void settle_offers(void)
 		}
 }
 
-static void publish(void)
+/* A request is past its deadline: the kernel chooses by the order, or has. */
+static bool forced(void)
 {
-	for (unsigned i = 0; i < ex.victims && i < EXO_ORDER_MAX; i++)
-		ex.page->order[i] = ex.victim_pfn[i];
-	ex.page->order_count = ex.victims;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);	/* what was written to the order comes before */
+	return ex.page && ex.page->revoke_want && time_now() >= ex.page->revoke_deadline;
 }
 
-/* What the kernel has taken by force. */
+/* Those that lost their frames: nothing else unmaps a page of the order. */
+static void settle_order(uint32_t *page, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (page[i] != NONE && !mmu_frame(page[i])) {
+			ex.lost[ex.lost_end++] = page[i];
+			page[i] = NONE;
+			ex.total--;
+		}
+}
+
+static void settle_orders(void)
+{
+	bool stands = forced();		/* else nothing of the old order can go any more */
+	settle_order(ex.old, ex.olds);
+	settle_order(ex.victim, ex.victims);
+	ex.olds = stands ? ex.olds : 0;
+}
+
+/* What the kernel has taken. */
 static void settle(void)
 {
 	settle_offers();
-	while (ex.page && ex.repo_seen < ex.page->repo_count) {
-		uint32_t pfn = ex.page->repo[ex.repo_seen++ % EXO_REPO_MAX];
-		for (unsigned i = 0; i < ex.victims; i++)
-			if (ex.victim_pfn[i] == pfn && ex.lost_n < MMU_VICTIMS) {
-				ex.lost[ex.lost_n++] = ex.victim[i];
-				ex.total--;
-			}
-	}
+	settle_orders();
 }
 
 /* A domain can't give frames to one that it holds no capability to: it puts them on offer,
@@ -370,21 +391,88 @@ uint64_t mmu_give(uint64_t n)
 	return ex.want;
 }
 
-void mmu_victims(const uint32_t *page, unsigned n)
+/* Takes it out of the order, unless the kernel may have chosen it. */
+static bool unpublish(unsigned i)
 {
-	ex.victims = n < MMU_VICTIMS ? n : MMU_VICTIMS;
-	for (unsigned i = 0; i < ex.victims; i++) {
-		ex.victim[i] = page[i];
-		ex.victim_pfn[i] = mmu_frame(page[i]);
+	uint32_t pfn = ex.page->order[i];
+	if (forced())
+		return false;
+	ex.page->order[i] = NONE;
+	if (forced()) {
+		ex.page->order[i] = pfn;
+		return false;
 	}
-	if (ex.page)
-		publish();
+	ex.victim[i] = NONE;
+	return true;
+}
+
+int mmu_unpublish(uint32_t page, uint32_t n)
+{
+	if (!ex.victims && !ex.olds)
+		return 0;
+	settle_orders();
+	for (unsigned i = 0; i < ex.olds; i++)
+		if (ex.old[i] != NONE && ex.old[i] - page < n)
+			return -EBUSY;
+	for (unsigned i = 0; i < ex.victims; i++)
+		if (ex.victim[i] != NONE && ex.victim[i] - page < n && !unpublish(i))
+			return -EBUSY;
+	return 0;
+}
+
+/* The pages' frames that can go alone, each once. */
+static unsigned to_publish(const uint32_t *page, unsigned n, unsigned room, uint32_t *pfn)
+{
+	unsigned count = 0, k;
+	for (unsigned i = 0; i < n && count < room; i++) {
+		if (page[i] >= mmu.pages)
+			continue;
+		discardable_off(page[i]);
+		uint64_t frame = mmu_frame(page[i]);
+		for (k = 0; k < count && pfn[k] != frame; k++)
+			;
+		if (k < count || !frame || !frame_apart(frame))
+			continue;
+		ex.victim[count] = page[i];
+		pfn[count++] = frame;
+	}
+	return count;
+}
+
+/* The room for what is lost of two orders, and what is not told yet. */
+static unsigned room_for_order(void)
+{
+	unsigned n = ex.lost_end - ex.lost_first;
+	memmove(ex.lost, ex.lost + ex.lost_first, n * sizeof *ex.lost);
+	ex.lost_first = 0;
+	ex.lost_end = n;
+	n = LOST_MAX - n - ex.olds;
+	return n < MMU_VICTIMS ? n : MMU_VICTIMS;
+}
+
+int mmu_victims(const uint32_t *page, unsigned n)
+{
+	uint32_t pfn[MMU_VICTIMS];
+	settle();
+	if (forced())
+		return -EBUSY;
+	memcpy(ex.old, ex.victim, ex.victims * sizeof *ex.old);
+	ex.olds = ex.victims;
+	ex.victims = to_publish(page, n, room_for_order(), pfn);
+	for (unsigned i = 0; i < ex.victims; i++)	/* the kernel may see some of both */
+		ex.page->order[i] = pfn[i];
+	ex.page->order_count = ex.victims;
+	settle_orders();
+	return 0;
 }
 
 uint32_t mmu_lost(void)
 {
-	settle();
-	return ex.lost_n ? ex.lost[--ex.lost_n] : ~0u;
+	if (ex.lost_first == ex.lost_end) {
+		ex.lost_first = ex.lost_end = 0;
+		settle();
+	}
+	return ex.lost_first < ex.lost_end ? ex.lost[ex.lost_first++] : NONE;
 }
 
 /* The event comes for a request that offers did not meet, and when frames were taken by force.

@@ -179,8 +179,9 @@ static void carry_out(const struct mmu_op *o)
 
 int mmu_batch(const struct mmu_op *op, unsigned n)
 {
-	mmu_settle(op, n);
-	int error = mmu_check(op, n);
+	int error = mmu_settle(op, n);
+	if (!error)
+		error = mmu_check(op, n);
 	for (unsigned i = 0; i < n && !error; i++)
 		if (op[i].n)
 			carry_out(&op[i]);

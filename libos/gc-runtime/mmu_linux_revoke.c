@@ -3,6 +3,7 @@
  */
 #include "libos/gc-runtime/mmu_linux.h"
 #include "libos/gc-runtime/mmu_linux_bits.h"
+#include "libos/gc-runtime/mmu_check.h"
 #include "libos/gc-runtime/port.h"
 #include <errno.h>
 
@@ -28,6 +29,8 @@ void mmu_on_revoke(void (*hook)(uint64_t frames, uint64_t deadline)) { asked.hoo
 
 void mmu_discardable(uint32_t page, uint32_t n, bool on)
 {
+	if (on)
+		mmu_unpublish(page, n);
 	for (uint32_t i = 0; i < n; i++)
 		bit_set(asked.discardable, page + i, on);
 }
@@ -58,10 +61,34 @@ static void take_discardable(void)
 		}
 }
 
-void mmu_victims(const uint32_t *page, unsigned n)
+static bool published(uint64_t frame)
 {
-	asked.victims = n < MMU_VICTIMS ? n : MMU_VICTIMS;
-	memcpy(asked.victim, page, asked.victims * sizeof *page);
+	for (unsigned i = 0; i < asked.victims; i++)
+		if (mmu_frame(asked.victim[i]) == frame)
+			return true;
+	return false;
+}
+
+int mmu_victims(const uint32_t *page, unsigned n)
+{
+	asked.victims = 0;
+	for (unsigned i = 0; i < n && asked.victims < MMU_VICTIMS; i++)
+		if (page[i] < mmu.pages && mmu.pte[page[i]] & MMU_P && !published(mmu_frame(page[i]))) {
+			bit_set(asked.discardable, page[i], false);
+			asked.victim[asked.victims++] = page[i];
+		}
+	return 0;
+}
+
+/* Nothing goes by force while an operation is under way. */
+int mmu_unpublish(uint32_t page, uint32_t n)
+{
+	unsigned left = 0;
+	for (unsigned i = 0; i < asked.victims; i++)
+		if (asked.victim[i] - page >= n)
+			asked.victim[left++] = asked.victim[i];
+	asked.victims = left;
+	return 0;
 }
 
 uint32_t mmu_lost(void)
@@ -79,12 +106,13 @@ void mmu_linux_revoke(uint64_t frames, uint64_t deadline)
 
 uint64_t mmu_linux_force(void)
 {
-	asked.lost_n = asked.lost_read = 0;
-	for (unsigned i = 0; i < asked.victims && asked.want; i++)
-		if (mmu.pte[asked.victim[i]] & MMU_P) {
-			mmu_do(MMU_UNMAP, asked.victim[i], 1, 0, 0);
-			asked.lost[asked.lost_n++] = asked.victim[i];
-			mmu_give(1);
-		}
+	if (asked.lost_read == asked.lost_n)
+		asked.lost_n = asked.lost_read = 0;
+	while (asked.victims && asked.want && asked.lost_n < MMU_VICTIMS) {
+		uint32_t page = asked.victim[0];
+		mmu_do(MMU_UNMAP, page, 1, 0, 0);	/* and it is not in the order any more */
+		asked.lost[asked.lost_n++] = page;
+		mmu_give(1);
+	}
 	return asked.want;
 }

@@ -40,15 +40,15 @@ $(GC_TESTS)/root/bin/gctest: tests/gc/machine
 # A session of its own, which asks its child for frames.
 GUEST_TESTS += $(GC_TESTS)/revoker.elf
 
-$(GC_TESTS)/revoked.elf $(GC_TESTS)/supplier.elf: $(GC_TESTS)/%.elf: $(BUILD)/u/tests/gc/%.o $(GC_CRT) $(BARE_CRT) \
+$(GC_TESTS)/revoked.elf $(GC_TESTS)/supplier.elf $(GC_TESTS)/victims.elf: $(GC_TESTS)/%.elf: $(BUILD)/u/tests/gc/%.o $(GC_CRT) $(BARE_CRT) \
 		$(LIBGC) $(LIBCOMMON) $(APP_LD)
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(call link_app,0x400000)
 
-$(BUILD)/u/tests/gc/revoker.o: $(GC_TESTS)/revoked.elf $(GC_TESTS)/supplier.elf
+$(BUILD)/u/tests/gc/revoker.o: $(GC_TESTS)/revoked.elf $(GC_TESTS)/supplier.elf $(GC_TESTS)/victims.elf
 $(BUILD)/u/tests/gc/revoker.o: UCFLAGS += -DREVOKED_ELF=\"$(GC_TESTS)/revoked.elf\" \
-	-DSUPPLIER_ELF=\"$(GC_TESTS)/supplier.elf\"
+	-DSUPPLIER_ELF=\"$(GC_TESTS)/supplier.elf\" -DVICTIMS_ELF=\"$(GC_TESTS)/victims.elf\"
 $(GC_TESTS)/revoker.elf: $(call uobj,tests/gc/revoker.c tests/guest/report.c) $(BARE_CRT) $(LIBCOMMON) $(APP_LD)
 	$(call say,LD)
 	@mkdir -p $(@D)

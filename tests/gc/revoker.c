@@ -1,9 +1,11 @@
 /* A session whose children, programs of the GC runtime, are asked for frames (domain_revoke).
  * First one that goes on working meanwhile (revoked.c); then such as have frames of one kind to
- * give (supplier.c), of which it says what an answer takes: with the option `figures`, a line
+ * give (supplier.c), and such as do not answer, but publish what they would rather lose
+ * (victims.c).  Of the suppliers it says what an answer takes: with the option `figures`, a line
  * `count SUPPLY K SAMPLES MEDIAN P99` for each number of frames, in ns, from the first call to the
  * last; under -icount an instruction is one. Output only: what it found.
  */
+#include "tests/gc/victims.h"
 #include "tests/guest/report.h"
 
 VIRTUE_NOTE("bare");
@@ -25,6 +27,7 @@ VIRTUE_NOTE("bare");
 		#name "_image: .incbin \"" file "\"\n" #name "_image_end:\n.popsection\n")
 IMAGE(revoked, REVOKED_ELF);
 IMAGE(supplier, SUPPLIER_ELF);
+IMAGE(victims, VICTIMS_ELF);
 
 static struct spawn child;
 static struct exo_start_extent quota[EXO_START_EXTENTS];
@@ -39,18 +42,19 @@ static void on_ready(struct upcall_regs *r, unsigned bit, void *arg)
 
 /* ---- children -------------------------------------------------------------------------------- */
 
-static uint64_t ready_event;
+static uint64_t ready_event, board_loan;
 
 static const char *child_start(const uint8_t *image, const uint8_t *end, uint64_t frames, const char *options)
 {
-	static struct spawn_cap caps[3];
+	static struct spawn_cap caps[4];
 	caps[0] = (struct spawn_cap){ "ready", ready_event, EXO_R_SIGNAL, 0, 0 };
 	caps[1] = (struct spawn_cap){ CAP_CLOCK, start_cap(start_page, CAP_CLOCK), EXO_R_READ, 0, 0 };
 	caps[2] = (struct spawn_cap){ CAP_MACHINE, start_cap(start_page, CAP_MACHINE), EXO_R_LOG, 0, 0 };
+	caps[3] = (struct spawn_cap){ CAP_BOARD, board_loan, EXO_R_READ | EXO_R_WRITE, 0, 0 };
 	CHECK(!elf_parse(image, end - image, 0x10000, 1ul << 47, &elf));
 	CHECK(frames_take(frames, quota, ARRAY_LEN(quota)) == frames);
 	child = (struct spawn){ .elf = &elf, .quota = quota, .object = frame_take(),
-		.table = frame_take(), .caps = caps, .cap_count = 3, .cmdline = options };
+		.table = frame_take(), .caps = caps, .cap_count = 4, .cmdline = options };
 	while (child.quota_extents < ARRAY_LEN(quota) && quota[child.quota_extents].count)
 		child.quota_extents++;
 	ready = false;
@@ -60,6 +64,12 @@ static const char *child_start(const uint8_t *image, const uint8_t *end, uint64_
 		exo_wait(NULL, time_now() + NS_PER_MS, EXO_WAIT_UNMASK);
 	CHECK(ready);
 	return NULL;
+}
+
+static uint64_t frames_held(void)
+{
+	struct exo_domain_info info;
+	return exo_domain_info(0, &info).status ? 0 : info.frames;
 }
 
 static void child_report(void)
@@ -201,6 +211,71 @@ static void suppliers(bool figures)
 	}
 }
 
+/* ---- children that do not answer ------------------------------------------------------------- */
+
+static volatile struct board *board;
+
+static const char *board_make(void)
+{
+	const uint64_t rights = EXO_R_READ | EXO_R_WRITE;
+	uint64_t pfn = frame_alloc_zero();
+	CHECK(pfn);
+	board = physmap_page(pfn);
+	struct exo_result loan = exo_frame_lend(0, EXO_SLOT_ANY, pfn, 1, rights | EXO_R_GRANT);
+	CHECK(!loan.status);
+	board_loan = loan.value;
+	return NULL;
+}
+
+/* What the child wrote on the board: until it is had, or cannot be. */
+static const char *board_answer(void)
+{
+	struct exo_domain_info info;
+	struct exo_result r;
+	CHECK(!exo_domain_info(child.domain, &info).status);
+	CHECK(!exo_domain_ctl(child.domain, EXO_DOM_RESERVE, info.frames - board->most, 0).status);
+	uint64_t start = time_now(), held = frames_held(), patience = board->patience;
+	while ((r = exo_domain_revoke(child.domain, board->frames, start + patience)).status == EXO_AGAIN)
+		exo_yield(child.context);
+	CHECK(time_now() >= start + patience);
+	CHECK(frames_held() == held + r.value);
+	if (r.status)				/* it is taken back */
+		CHECK(!exo_domain_revoke(child.domain, 0, 0).status);
+	board->status = r.status;
+	board->value = r.value;
+	__atomic_store_n(&board->done, board->asked, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+static const char *order_of(const char *name)
+{
+	struct exo_domain_info info;
+	char options[32];
+	snprintf(options, sizeof options, "case=%s", name);
+	*(struct board *)board = (struct board){ .asked = 0 };
+	const char *wrong = child_start(victims_image, victims_image_end, QUOTA, options);
+	uint64_t until = time_now() + 30 * NS_PER_SEC;
+	do {
+		if (!wrong && board->asked != board->done)
+			wrong = board_answer();
+		exo_yield(child.context);
+		CHECK(!exo_domain_info(child.domain, &info).status);
+	} while (!wrong && info.state == EXO_DS_ACTIVE && time_now() < until);
+	wrong = wrong ? wrong : child_ended();
+	return wrong ? wrong : child_drop();
+}
+
+static void orders(void)
+{
+	static const char *const name[] = { "order", "refilled", "longer", "names", "left", "changed",
+		"race", "unasked", "garbage" };
+	for (unsigned i = 0; i < ARRAY_LEN(name); i++) {
+		char text[48];
+		snprintf(text, sizeof text, "gc_victims_%s", name[i]);
+		report_case(text, order_of(name[i]));
+	}
+}
+
 int main(struct exo_start *s)
 {
 	static const struct upcall_handlers handlers = { .event = event_dispatch };
@@ -210,13 +285,15 @@ int main(struct exo_start *s)
 	struct exo_result e = exo_event_create(EXO_SLOT_ANY, 0, 1ul << READY);
 	ready_event = e.value;
 	event_handle(READY, on_ready, NULL);
-	if (e.status || frames_init(s, true) || time_init(s, 0)) {
+	if (e.status || frames_init(s, true) || time_init(s, 0) || board_make()) {
 		report_fail("gc_revoke_setup", "no event, frames or clock");
 		report_end();
 	}
 	bool all = start_option(s, "figures", figures, sizeof figures) >= 0;
-	if (!all)
+	if (!all) {
 		working();
+		orders();
+	}
 	suppliers(all);
 	report_end();
 }
