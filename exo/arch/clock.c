@@ -19,19 +19,14 @@ static struct exo_clock_page *const clock_page = (struct exo_clock_page *)page;
 static uint64_t tsc_base, mult, inverse;	/* the kernel's own copies; ns to ticks >> SHIFT */
 static uint64_t apic_inverse;
 
-uint64_t clock_ns(uint64_t tsc)
+static uint64_t scale(uint64_t v, uint64_t factor)
 {
-	return (unsigned __int128)(tsc - tsc_base) * mult >> SHIFT;
+	return (unsigned __int128)v * factor >> SHIFT;
 }
 
 uint64_t arch_now(void)
 {
-	return clock_ns(rdtsc());
-}
-
-static uint64_t scale(uint64_t v, uint64_t factor)
-{
-	return (unsigned __int128)v * factor >> SHIFT;
+	return scale(rdtsc() - tsc_base, mult);
 }
 
 /* (a << SHIFT) / b */

@@ -47,7 +47,6 @@ void irq_device(unsigned gsi);		/* masks the line, acknowledges, calls device_in
 void flush_serve(void);			/* does what this CPU's shootdown mailbox asks, and acknowledges */
 uint64_t ex_table_find(uint64_t rip);	/* the fix-up of a kernel instruction, 0 = none */
 void panic_trap(const struct exo_regs *r, uint64_t cr2) __attribute__((noreturn));
-uint64_t clock_ns(uint64_t tsc);
 void nmi_handle(const struct exo_regs *r);	/* stops this CPU if another one panics */
 
 #define SMAP_SITE(what) __asm__ volatile("1: .byte 0x0f, 0x1f, %c0\n" \
