@@ -132,8 +132,6 @@ ap_long:
 	ud2
 	.balign 16
 ap_gdt:	.quad 0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff
-	.globl ap_data
-	.hidden ap_data
 ap_data:				/* struct ap_data */
 ap_cr4:		.long 0
 ap_root:	.long 0
