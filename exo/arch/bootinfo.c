@@ -118,7 +118,6 @@ static void read_rsdp(const struct tag *t)
 	/* Tag 15 (ACPI 2 and later) wins over tag 14. */
 	if (t->type == TAG_RSDP && boot_info.rsdp[0])
 		return;
-	__builtin_memset(boot_info.rsdp, 0, sizeof boot_info.rsdp);
 	__builtin_memcpy(boot_info.rsdp, t->data, n < sizeof boot_info.rsdp ? n : sizeof boot_info.rsdp);
 }
 
