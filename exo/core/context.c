@@ -168,13 +168,6 @@ uint64_t call_event_signal(struct call *c)
 	return EXO_OK;
 }
 
-static const char *const reason_text[] = {
-	[EXO_DEAD_NOT] = "?", [EXO_DEAD_EXIT] = "exited",
-	[EXO_DEAD_EXCEPTION] = "an exception that could not be delivered",
-	[EXO_DEAD_STATE] = "a state that cannot be loaded", [EXO_DEAD_REVOKED] = "revoked",
-	[EXO_DEAD_DESTROYED] = "destroyed",
-};
-
 /* The page-table entries of `va`, from the root down, as far as they are present. */
 static void walk_record(struct exo_domain_info *info, uint64_t va)
 {
@@ -225,7 +218,8 @@ void context_kill(struct context *x, unsigned reason, uint64_t fault_addr, uint6
 	r->vector = vector;
 	r->error = error;
 	log_print("domain %x killed: %s; context %x vector %lu error %lx address %lx\n", d->id,
-		reason_text[reason], x->id, vector, error, fault_addr);
+		reason == EXO_DEAD_STATE ? "a state that cannot be loaded" :
+		"an exception that could not be delivered", x->id, vector, error, fault_addr);
 	regs_log(r);
 	log_print("  root %lx entries %lx %lx %lx %lx\n", d->death.root, d->death.entries[0],
 		d->death.entries[1], d->death.entries[2], d->death.entries[3]);

@@ -168,7 +168,7 @@ void upcall_deliver(unsigned class, uint64_t info, uint64_t addr, uint64_t error
 void upcall_fatal(void);
 /* If an event is pending and unmasked, delivers it.  On every way out. */
 void upcall_events(void);
-/* Ends the current context's domain for a reason and leaves the record. */
+/* Ends the current context's domain, by EXO_DEAD_EXCEPTION or STATE, and leaves the record. */
 void context_kill(struct context *x, unsigned reason, uint64_t fault_addr, uint64_t vector, uint64_t error);
 void regs_log(const struct exo_regs *r);
 
