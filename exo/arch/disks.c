@@ -44,9 +44,8 @@ static void ready(struct block_device *dev)
 		dev->driver->off(dev);
 		return;
 	}
-	if (disk_count < DISKS_MAX)
-		log_print("disk%u: %s, %lu MiB%s%s\n", disk_count, dev->model, dev->sectors >> 11,
-			dev->read_only ? ", read-only" : "", dev->interrupts ? "" : ", polled");
+	log_print("disk%u: %s, %lu MiB%s%s\n", disk_count, dev->model, dev->sectors >> 11,
+		dev->read_only ? ", read-only" : "", dev->interrupts ? "" : ", polled");
 	disk_add(dev);
 }
 
