@@ -191,9 +191,8 @@ void idt_init(void)
 {
 	for (unsigned i = 0; i < 256; i++) {
 		/* int3 and into are the user's to execute. */
-		uint64_t at = trap_stubs[i];
-		idt[i] = (struct gate){ .offset = at, .offset_16 = at >> 16, .offset_32 = at >> 32,
-			.selector = KERNEL_CS, .type = i == 3 || i == 4 ? 0xee : 0x8e };
+		idt[i] = (struct gate){ .selector = KERNEL_CS, .type = i == 3 || i == 4 ? 0xee : 0x8e };
+		gate_set(i, trap_stubs[i]);
 	}
 	idt_load();
 }
