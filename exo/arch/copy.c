@@ -112,14 +112,6 @@ void page_copy(void *to, const void *from)
 	__asm__ volatile("rep movsq" : "+c"(n), "+D"(to), "+S"(from) : : "memory");
 }
 
-void bytes_copy(void *to, const void *from, size_t n)
-{
-	size_t words = n / 8;
-	n %= 8;
-	__asm__ volatile("rep movsq" : "+c"(words), "+D"(to), "+S"(from) : : "memory");
-	__asm__ volatile("rep movsb" : "+c"(n), "+D"(to), "+S"(from) : : "memory");
-}
-
 uint64_t pte_read(const uint64_t *e) { return __atomic_load_n(e, __ATOMIC_RELAXED); }
 void pte_store(uint64_t *e, uint64_t value) { __atomic_store_n(e, value, __ATOMIC_RELEASE); }
 uint64_t pte_exchange(uint64_t *e, uint64_t value)
@@ -143,7 +135,10 @@ USED int memcmp(const void *a, const void *b, size_t n);
 
 void *memcpy(void *to, const void *from, size_t n)
 {
-	bytes_copy(to, from, n);
+	void *d = to;
+	size_t words = n / 8, bytes = n % 8;
+	__asm__ volatile("rep movsq" : "+c"(words), "+D"(d), "+S"(from) : : "memory");
+	__asm__ volatile("rep movsb" : "+c"(bytes), "+D"(d), "+S"(from) : : "memory");
 	return to;
 }
 

@@ -60,7 +60,6 @@ void arch_reboot(void) __attribute__((noreturn));
 
 void page_zero(void *page);
 void page_copy(void *to, const void *from);
-void bytes_copy(void *to, const void *from, size_t n);	/* by words */
 
 void log_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));

@@ -59,7 +59,7 @@ static uint64_t send(struct ring *r, const struct exo_packet *e)
 	uint8_t *copy = net_header(n, r);
 	if (!copy)
 		return EXO_AGAIN;
-	bytes_copy(copy, phys_to_virt(phys), header);
+	__builtin_memcpy(copy, phys_to_virt(phys), header);
 	__asm__ volatile("" : : : "memory");	/* from here on, nothing but the copy counts */
 	struct flow *f = flow_permit(r, copy, e->length);
 	if (!f)
@@ -106,7 +106,7 @@ void net_received(struct net_device *dev, const uint8_t *frame, unsigned length)
 		f->dropped++;
 		return;
 	}
-	bytes_copy((uint8_t *)pfn_to_virt(s->frame) + s->offset, frame, length);
+	__builtin_memcpy((uint8_t *)pfn_to_virt(s->frame) + s->offset, frame, length);
 	f->packets++;
 	f->bytes += length;
 	packet_done(r, EXO_OK, length);

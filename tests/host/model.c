@@ -495,8 +495,6 @@ void page_zero(void *page)
 	model_race();
 }
 
-void bytes_copy(void *to, const void *from, size_t n) { memcpy(to, from, n); }
-
 void page_copy(void *to, const void *from)
 {
 	memmove(to, from, EXO_PAGE_SIZE);
