@@ -14,6 +14,14 @@ uint64_t call_dispatch(uint64_t number, struct call *c)
 	return call_table[number](c);
 }
 
+uint64_t answer_write(struct call *c, uint64_t to, const void *answer, size_t size, unsigned at)
+{
+	if (!user_write(to, answer, size))
+		return FAIL(FAULT, at);
+	c->rdx = 0;
+	return EXO_OK;
+}
+
 /* Lock-free. */
 uint64_t call_null(struct call *c)
 {

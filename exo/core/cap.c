@@ -317,10 +317,7 @@ uint64_t call_cap_info(struct call *c)
 	default:
 		info.base = s->aux;
 	}
-	if (!user_write(c->rdx, &info, sizeof info))
-		return FAIL(FAULT, 3);
-	c->rdx = 0;
-	return EXO_OK;
+	return answer_write(c, c->rdx, &info, sizeof info, 3);
 }
 
 uint64_t call_cap_grow(struct call *c)

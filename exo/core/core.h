@@ -43,6 +43,8 @@ typedef uint64_t call_fn(struct call *c);
 #include "exo/dispatch.inc"
 #undef X
 uint64_t call_dispatch(uint64_t number, struct call *c);	/* lock held */
+/* The end of a call whose answer goes to the caller's memory, as argument `at` says. */
+uint64_t answer_write(struct call *c, uint64_t to, const void *answer, size_t size, unsigned at);
 
 /* ---- capability slots (cap.c) ------------------------------------------- */
 

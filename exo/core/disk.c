@@ -278,8 +278,5 @@ uint64_t call_extent_info(struct call *c)
 		.depth = d->dev->depth, .resets = d->resets,
 	};
 	__builtin_memcpy(info.model, d->dev->model, sizeof d->dev->model);
-	if (!user_write(c->rsi, &info, sizeof info))
-		return FAIL(FAULT, 2);
-	c->rdx = 0;
-	return EXO_OK;
+	return answer_write(c, c->rsi, &info, sizeof info, 2);
 }

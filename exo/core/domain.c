@@ -189,8 +189,5 @@ uint64_t call_domain_info(struct call *c)
 	info.run_time = d->run_time + sched_running_time(d);
 	info.slices = d->slices;
 	info.child = d->first_child;
-	if (!user_write(c->rsi, &info, sizeof info))
-		return FAIL(FAULT, 2);
-	c->rdx = 0;
-	return EXO_OK;
+	return answer_write(c, c->rsi, &info, sizeof info, 2);
 }

@@ -227,8 +227,5 @@ uint64_t call_flow_info(struct call *c)
 	__builtin_memcpy(info.value, f->filter.cube.value, sizeof info.value);
 	__builtin_memcpy(info.mac, dev->mac, sizeof info.mac);
 	__builtin_memcpy(info.model, dev->model, sizeof info.model);
-	if (!user_write(c->rsi, &info, sizeof info))
-		return FAIL(FAULT, 2);
-	c->rdx = 0;
-	return EXO_OK;
+	return answer_write(c, c->rsi, &info, sizeof info, 2);
 }
