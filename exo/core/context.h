@@ -28,6 +28,8 @@ void timer_queue(struct context *x, unsigned which, uint64_t when);
 void timer_cancel(struct context *x, unsigned which);
 uint64_t timer_next(const struct wheel *w);	/* earliest time to look again; ~0: none */
 void timer_run(struct wheel *w, uint64_t now);	/* fires what is due, bounded */
+/* The kernel's own: disks_deadline or nets_deadline comes by then, on whatever CPU. */
+void look_by(uint64_t *deadline, uint64_t when);
 
 /* ---- CPUs ---------------------------------------------------------------- */
 

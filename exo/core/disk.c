@@ -86,19 +86,10 @@ static uint64_t interval(const struct disk *d)
 	return d->dev->interrupts ? LOOK_NS : POLL_NS;
 }
 
-static void look_within(uint64_t ns)
-{
-	uint64_t when = ns == EXO_FOREVER ? EXO_FOREVER : arch_now() + ns;
-
-	if (when >= disks_deadline)
-		return;
-	disks_deadline = when;
-	sched_timer();
-}
-
 static void dispatch(struct disk *d)
 {
 	unsigned tag = 0, class;
+	uint64_t ns;
 
 	while (d->state == DISK_READY && d->issued < d->dev->depth &&
 	       (class = class_pick(d)) < EXO_BLK_CLASSES) {
@@ -106,7 +97,9 @@ static void dispatch(struct disk *d)
 			tag++;
 		issue(d, tag, d->waiting[class]);
 	}
-	look_within(interval(d));
+	ns = interval(d);
+	if (ns != EXO_FOREVER)
+		look_by(&disks_deadline, arch_now() + ns);
 }
 
 void disk_queue(uint32_t name)

@@ -30,20 +30,12 @@ static uint64_t interval(const struct net *n)
 	return n->dev->interrupts && !n->dev->sends_quietly ? LOOK_NS : POLL_NS;
 }
 
-void nets_look_by(uint64_t when)
-{
-	if (when >= nets_deadline)
-		return;
-	nets_deadline = when;
-	sched_timer();
-}
-
 static void look_again(const struct net *n)
 {
 	uint64_t ns = interval(n);
 
 	if (ns != EXO_FOREVER)
-		nets_look_by(arch_now() + ns);
+		look_by(&nets_deadline, arch_now() + ns);
 }
 
 void net_add(struct net_device *dev)

@@ -84,9 +84,9 @@ void net_send(struct net *n, struct ring *r, unsigned header, uint64_t phys, uns
 void net_kick(struct net *n);	/* and off they go */
 void net_wait_end(struct net *n, struct ring *r);	/* it need not be told */
 
-/* When somebody has to look at the devices again; EXO_FOREVER: never. */
+/* When somebody has to look at the devices again, or at rings that hold back completions, whatever
+ * device they are of; EXO_FOREVER: never. */
 extern uint64_t nets_deadline;
 void nets_tick(uint64_t now);
-void nets_look_by(uint64_t when);	/* the tick comes by then */
 
 #endif

@@ -45,7 +45,7 @@ static void moderate(struct ring *r)
 		r->due = arch_now() + ns;
 		rings_held.count++;
 		ring_add(&rings_held.first, r->id, held_link);
-		nets_look_by(r->due);
+		look_by(&nets_deadline, r->due);
 	}
 }
 
@@ -54,13 +54,13 @@ void rings_look(uint64_t now)
 	unsigned n = rings_held.count < HELD_STEP ? rings_held.count : HELD_STEP;
 
 	if (rings_held.count > HELD_STEP)
-		nets_look_by(now + 1);
+		look_by(&nets_deadline, now + 1);
 	for (; n; n--) {
 		struct ring *r = ring_at(rings_held.first);
 
 		rings_held.first = r->held.next;
 		if (now < r->due)
-			nets_look_by(r->due);
+			look_by(&nets_deadline, r->due);
 		else
 			ring_tell(r);
 	}

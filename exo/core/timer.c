@@ -149,6 +149,14 @@ void timer_run(struct wheel *w, uint64_t now)
 		w->now = now;
 }
 
+void look_by(uint64_t *deadline, uint64_t when)
+{
+	if (when >= *deadline)
+		return;
+	*deadline = when;
+	sched_timer();
+}
+
 uint64_t call_timer_set(struct call *c)
 {
 	struct context *x = this_cpu()->current;
