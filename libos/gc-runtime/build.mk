@@ -5,7 +5,7 @@ GC_CORE := heap paging slots store_memory store_file mmu_check region gen bookma
 	trace belady pager_aware pager_lru pager_clock pager_age pager_leaf
 GC_EXO := $(GC_CORE) mmu_exo port_exo store_disk
 GC_CRT := $(call uobj,$(GC_DIR)/start_exo.c)
-GC_LAB := gclab utilisation map bench_trees bench_binary bench_cache bench_graph bench_transactions
+GC_LAB := gclab options progress utilisation map bench_trees bench_binary bench_cache bench_graph bench_transactions
 GC_LAB_SRC := $(GC_LAB:%=$(GC_DIR)/lab/%.c)
 # The MMU interface alone, in a Linux process
 GC_LINUX_MMU := $(addprefix $(GC_DIR)/,mmu_linux.c mmu_linux_uffd.c mmu_linux_mprotect.c mmu_linux_revoke.c \

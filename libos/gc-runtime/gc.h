@@ -160,5 +160,6 @@ extern struct gc_stats gc_stats;
 /* Names and one line on each, for --list; NULL past the end. */
 const char *gc_collector_name(unsigned i, const char **about);
 const char *gc_pager_name(unsigned i, const char **about);
+const char *gc_store_name(unsigned i, const char **about);
 
 #endif

@@ -10,6 +10,9 @@
 void port_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A message on the error stream, and the end with status 1: the program cannot go on. */
 _Noreturn void port_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A message on the error stream, at once: also within a page fault. */
+void port_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void port_exit(int status);
 uint64_t port_time(void);		/* ns */
 
 /* Files, for the store and for results: a number >= 0 or -errno. */
@@ -17,6 +20,7 @@ int port_open(const char *path, bool create);		/* read and write */
 int64_t port_read(int file, uint64_t at, void *to, uint64_t n);		/* bytes, or -errno */
 int64_t port_write(int file, uint64_t at, const void *from, uint64_t n);
 int64_t port_size(int file);
+int64_t port_resize(int file, uint64_t size);		/* 0 or -errno: -EINVAL of what has no size */
 void port_close(int file);
 
 /* Zeroed memory outside the pool, for what is not the runtime's own cost: recordings, a store in

@@ -35,6 +35,16 @@ _Noreturn void port_fail(const char *format, ...)
 	proxy_exit(1);
 }
 
+void port_note(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	print(2, format, args);
+	va_end(args);
+}
+
+_Noreturn void port_exit(int status) { proxy_exit(status); }
+
 uint64_t port_time(void) { return time_now(); }
 
 int port_open(const char *path, bool create)
@@ -56,6 +66,10 @@ int64_t port_write(int file, uint64_t at, const void *from, uint64_t n)
 }
 
 int64_t port_size(int file) { return proxy_file(PROXY_GETSIZE, file, 0, NULL, 0); }
+int64_t port_resize(int file, uint64_t size)
+{
+	return proxy_file(PROXY_SETSIZE, file, size, NULL, 0);
+}
 void port_close(int file) { proxy_file(PROXY_CLOSE, file, 0, NULL, 0); }
 
 void *port_memory(uint64_t bytes)

@@ -27,6 +27,23 @@ _Noreturn void port_fail(const char *format, ...)
 	_exit(1);
 }
 
+void port_note(const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+	va_start(args, format);
+	int n = vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	if (write(2, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1) < 0)
+		return;			/* nobody reads it */
+}
+
+_Noreturn void port_exit(int status)
+{
+	fflush(stdout);
+	_exit(status);
+}
+
 uint64_t port_time(void)
 {
 	struct timespec t;
@@ -58,6 +75,7 @@ int64_t port_size(int file)
 	return n < 0 ? -errno : n;
 }
 
+int64_t port_resize(int file, uint64_t size) { return ftruncate(file, size) ? -errno : 0; }
 void port_close(int file) { close(file); }
 
 void *port_memory(uint64_t bytes)

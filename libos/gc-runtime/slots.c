@@ -4,6 +4,7 @@
  * when three quarters of it are used, so that the store stays as small as what is in it.
  */
 #include "libos/gc-runtime/store.h"
+#include "libos/gc-runtime/gc.h"
 #include "libos/gc-runtime/port.h"
 #include <stddef.h>
 
@@ -21,6 +22,14 @@ static const struct gc_store *const stores[] = { &store_file, &store_memory,
 	&store_disk,
 #endif
 };
+
+const char *gc_store_name(unsigned i, const char **about)
+{
+	if (i >= ARRAY_SIZE(stores))
+		return NULL;
+	*about = stores[i]->about;
+	return stores[i]->name;
+}
 
 int slots_open(const char *option, uint32_t want, const char **why)
 {

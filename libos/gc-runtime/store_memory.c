@@ -7,6 +7,7 @@
 
 #define CHUNK	256u			/* pages */
 #define CHUNKS	2048u
+#define EINVAL		22
 #define ENOMEM	12
 
 static uint8_t *chunk[CHUNKS];
@@ -15,7 +16,9 @@ static uint8_t *chunk[CHUNKS];
 static int memory_open(const char *where, uint32_t *slots)
 {
 	uint64_t mib;
-	if (*where && text_number(where, &mib) && mib << 8 < *slots)
+	if (*where && (!text_number(where, &mib) || !mib))
+		return -EINVAL;
+	if (*where && mib < *slots >> 8)
 		*slots = mib << 8;
 	return 0;
 }

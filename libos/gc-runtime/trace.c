@@ -10,8 +10,7 @@ static uint32_t last = ~0u;
 
 bool trace_start(uint64_t events)
 {
-	while (events > 1 && !(event = port_memory(2 * events * sizeof *event)))
-		events /= 2;
+	event = port_memory(TRACE_ROOM * events);
 	most = event ? events : 0;
 	return event;
 }
@@ -24,10 +23,11 @@ static void add(enum trace_kind kind, uint32_t page)
 		dropped++;
 }
 
+/* A read after a write of the same page says nothing new. */
 void trace_ref(uint32_t page, bool write)
 {
 	uint32_t e = (write ? TRACE_WRITE : TRACE_READ) << 30 | page;
-	if (e == last)
+	if (e == last || (!write && (TRACE_WRITE << 30 | page) == last))
 		return;
 	last = e;
 	add(write ? TRACE_WRITE : TRACE_READ, page);

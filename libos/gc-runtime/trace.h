@@ -14,8 +14,9 @@ enum trace_kind { TRACE_READ, TRACE_WRITE, TRACE_BORN, TRACE_DIED };
 #define TRACE_KIND(e)	((e) >> 30)
 #define TRACE_PAGE(e)	((e) & 0x3fffffffu)
 
-/* Makes room for `events`, or half as many, and so on; false: no memory. */
+/* Makes room for so many events, once and for all: TRACE_ROOM bytes each; false: no memory. */
 bool trace_start(uint64_t events);
+#define TRACE_ROOM	8u
 void trace_born(uint32_t page, uint32_t n);
 void trace_died(uint32_t page, uint32_t n);
 void trace_ref(uint32_t page, bool write);

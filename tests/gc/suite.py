@@ -14,6 +14,7 @@ suite("gc-steps", ["sh", "-c", "for c in summary bookmark gen gen-card compact; 
                    "for p in aware lru; " + EACH.format(f"{GC}/steps $c $p") + "done; "], seconds=120)
 suite("gc-matrix", ["tests/gc/matrix", f"{GC}/gclab", "6", "trees", "lru-cache"], seconds=240)
 suite("gc-errors", ["tests/gc/errors", f"{GC}/gclab", f"{GC}/store"])
+suite("gc-progress", ["tests/gc/progress", f"{GC}/gclab"], seconds=360)
 suite("gc-matrix-long", ["tests/gc/matrix", f"{GC}/gclab", "4"], seconds=1800, long=True)
 suite("gc-figures", ["tests/gc/figures", f"{BUILD}/gclab-linux"], seconds=900, long=True)
 

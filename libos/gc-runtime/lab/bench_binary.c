@@ -31,17 +31,20 @@ static uint64_t count(const struct node *n)
 static uint64_t run(unsigned small)
 {
 	unsigned most = DEPTH_MAX - small;
-	uint64_t sum = 0;
+	uint64_t sum = 0, done = 0, all = 0;
 	struct node *live = NULL;
 	GC_ROOTS(f, &live);
 	sum = lab_mix(sum, count(build(most + 1)));
 	live = build(most);
+	for (unsigned depth = DEPTH_MIN; depth <= most; depth += 2)
+		all += 2ul << (most + DEPTH_MIN);		/* nodes, and as many more as trees */
 	for (unsigned depth = DEPTH_MIN; depth <= most; depth += 2) {
 		uint64_t trees = 1ul << (most - depth + DEPTH_MIN), nodes = 0;
-		for (uint64_t i = 0; i < trees; i++)
+		for (uint64_t i = 0; i < trees; i++, done += 2ul << depth) {
+			lab_progress(done, all);
 			nodes += count(build(depth));
+		}
 		sum = lab_mix(sum, nodes);
-		lab_progress(depth, most);
 	}
 	return lab_mix(sum, count(live));
 }

@@ -1,50 +1,20 @@
 /* gclab: runs a benchmark under a collector, a pager and a memory limit, and says what it cost.
  *
- *	gclab --collector X --pager Y --mem 96M --bench trees [--csv FILE] [--opt] [--verify]
- *
- * The same program on Virtue, in a domain of its own, and on Linux.  Left to docs/gc.md: what the
- * figures mean.
+ * The same program on Virtue, in a domain of its own, and on Linux.  Left to others: what can be asked
+ * for (options.c), progress (progress.c); to docs/gc.md: what the figures mean.
  */
 #include "libos/gc-runtime/lab/lab.h"
 #include "libos/gc-runtime/mmu.h"
 #include "libos/gc-runtime/port.h"
 #include "libos/gc-runtime/trace.h"
 
-#define SMALL_MAX	12u		/* of --small: what is left of a benchmark is not nothing */
-
-#define TRACE_EVENTS	(64ul << 20)
+#define EINVAL		22
 #define REQUESTS	2048u		/* buckets of the histogram: eighths of powers of two, in ns */
 
-static const struct bench *const benches[] = { &bench_trees, &bench_binary, &bench_cache, &bench_graph,
-	&bench_transactions };
-
-static struct {
-	struct gc_options gc;
-	const struct bench *bench;
-	const char *csv, *pauses, *utilisation, *map;
-	unsigned small;
-	bool optimum, quiet;
-	unsigned used[4];	/* utilisation: of all, of the worst 10 ms, 100 ms, 1 s; per mille */
-} lab = { .bench = &bench_trees };
-static uint64_t requests[REQUESTS], requests_n, shown;
+static unsigned used[4];	/* utilisation: of all, of the worst 10 ms, 100 ms, 1 s; per mille */
+static uint64_t requests[REQUESTS], requests_n;
 
 /* ---- what benchmarks call ----------------------------------------------------------------------- */
-
-void lab_progress(uint64_t done, uint64_t all)
-{
-	static unsigned calls;
-	if (lab.quiet || ++calls % 4096)
-		return;
-	uint64_t now = port_time();
-	if (!shown)
-		shown = gc_stats.start;
-	if (now - shown < 5000000000ul)
-		return;
-	shown = now;
-	port_print("... %lu %%, %lu collections, %lu MiB written, %lu MiB read\n", done * 100 / all,
-		gc_stats.pauses, gc_stats.written >> 8,
-		(gc_stats.loads_mutator + gc_stats.loads_collector) >> 8);
-}
 
 uint64_t lab_clock(void) { return port_time(); }
 
@@ -69,144 +39,23 @@ static uint64_t request_percentile(uint64_t per_mille)
 	return 0;
 }
 
-/* ---- options ---------------------------------------------------------------------------------------- */
-
-static void list(void)
-{
-	const char *about, *name;
-	port_print("collectors:\n");
-	for (unsigned i = 0; (name = gc_collector_name(i, &about)); i++)
-		port_print("  %-14s %s\n", name, about);
-	port_print("pagers:\n");
-	for (unsigned i = 0; (name = gc_pager_name(i, &about)); i++)
-		port_print("  %-14s %s\n", name, about);
-	port_print("benchmarks:\n");
-	for (unsigned i = 0; i < ARRAY_SIZE(benches); i++)
-		port_print("  %-14s %s\n", benches[i]->name, benches[i]->about);
-}
-
-static _Noreturn void usage(void)
-{
-	port_fail("usage: gclab [--bench B] [--collector C] [--pager P] [--mem SIZE] [--heap SIZE]\n"
-		"             [--store file[:PATH]|memory[:MIB]] [--csv FILE] [--pauses FILE]\n"
-		"             [--utilisation FILE] [--map FILE] [--mmu MECHANISM]\n"
-		"             [--small N] [--opt] [--verify] [--quiet]\n"
-		"       gclab --list\n"
-		"--small N divides the benchmark's size by 2^N; sizes end in K, M or G\n");
-}
-
-static uint64_t size_of(const char *text)
-{
-	char digits[24];
-	size_t n = strlen(text);
-	uint64_t value;
-	unsigned shift = !n ? 0 : text[n - 1] == 'K' ? 10 : text[n - 1] == 'M' ? 20 :
-		text[n - 1] == 'G' ? 30 : 0;
-	text_copy(digits, text, sizeof digits);
-	if (shift && n < sizeof digits)
-		digits[n - 1] = 0;
-	if (!text_number(digits, &value) || value << shift >> shift != value)
-		port_fail("gclab: %s is no size\n", text);
-	return value << shift;
-}
-
-/* 0, which is no limit, or one of [least, most]. */
-static uint64_t size_from(const char *option, const char *text, uint64_t least, uint64_t most)
-{
-	uint64_t value = size_of(text);
-	if (value && value < least)
-		port_fail("gclab: %s %s is less than %lu bytes: K, M or G?\n", option, text, least);
-	if (value > most)
-		port_fail("gclab: %s %s is more than %lu\n", option, text, most);
-	return value;
-}
-
-static void choose_bench(const char *name)
-{
-	for (unsigned i = 0; i < ARRAY_SIZE(benches); i++)
-		if (!strcmp(name, benches[i]->name)) {
-			lab.bench = benches[i];
-			return;
-		}
-	port_fail("gclab: no benchmark is called %s\n", name);
-}
-
-static void choose_mmu(const char *name)
-{
-	if (!mmu_select(name))
-		port_fail("gclab: no mechanism of the MMU is called %s\n", name);
-}
-
-static void set_value(const char *name, const char *value)
-{
-	if (!strcmp(name, "--bench"))
-		choose_bench(value);
-	else if (!strcmp(name, "--collector"))
-		lab.gc.collector = value;
-	else if (!strcmp(name, "--pager"))
-		lab.gc.pager = value;
-	else if (!strcmp(name, "--store"))
-		lab.gc.store = value;
-	else if (!strcmp(name, "--mmu"))
-		choose_mmu(value);
-	else if (!strcmp(name, "--mem"))
-		lab.gc.memory = size_from(name, value, MMU_PAGE, UINT64_MAX);
-	else if (!strcmp(name, "--heap"))
-		lab.gc.heap = size_of(value);
-	else if (!strcmp(name, "--csv"))
-		lab.csv = value;
-	else if (!strcmp(name, "--pauses"))
-		lab.pauses = value;
-	else if (!strcmp(name, "--utilisation"))
-		lab.utilisation = value;
-	else if (!strcmp(name, "--map"))
-		lab.map = value;
-	else if (!strcmp(name, "--small"))
-		lab.small = size_from(name, value, 0, SMALL_MAX);
-	else
-		usage();
-}
-
-/* False: nothing is to be run. */
-static bool options(unsigned argc, const char *(*arg)(unsigned i))
-{
-	for (unsigned i = 1; i < argc; i++) {
-		const char *name = arg(i);
-		if (!strcmp(name, "--list")) {
-			list();
-			return false;
-		} else if (!strcmp(name, "--opt")) {
-			lab.optimum = lab.gc.trace = true;
-		} else if (!strcmp(name, "--verify")) {
-			lab.gc.verify = true;
-		} else if (!strcmp(name, "--quiet")) {
-			lab.quiet = true;
-		} else if (i + 1 < argc) {
-			set_value(name, arg(++i));
-		} else {
-			usage();
-		}
-	}
-	return true;
-}
-
 /* ---- files of results ------------------------------------------------------------------------------- */
 
 static void flush(struct lab_file *f)
 {
-	if (f->n && port_write(f->file, f->at, f->text, f->n) != f->n)
-		port_fail("gclab: %s cannot be written\n", f->path);
+	int64_t n = f->n ? port_write(f->file, f->at, f->text, f->n) : 0;
+	if (n != f->n)
+		port_fail("gclab: %s cannot be written: error %ld\n", f->path, n < 0 ? -n : 0);
 	f->at += f->n;
 	f->n = 0;
 }
 
-void lab_create(struct lab_file *f, const char *path)
+void lab_empty(struct lab_file *f)
 {
-	f->path = path;
-	f->file = port_open(path, true);
+	int64_t error = port_resize(f->file, 0);
 	f->at = f->n = 0;
-	if (f->file < 0)
-		port_fail("gclab: %s cannot be written\n", path);
+	if (error && error != -EINVAL)
+		port_fail("gclab: %s cannot be emptied: error %ld\n", f->path, -error);
 }
 
 void lab_write(struct lab_file *f, const char *format, ...)
@@ -256,7 +105,7 @@ static void print_human(uint64_t answer, uint64_t ns)
 	port_print("pauses            median %lu us, 99 %% %lu us, worst %lu us\n", pause_percentile(500),
 		pause_percentile(990), s->pause_max / 1000);
 	port_print("utilisation       %u per mille; at worst %u of 10 ms, %u of 100 ms, %u of 1 s\n",
-		lab.used[0], lab.used[1], lab.used[2], lab.used[3]);
+		used[0], used[1], used[2], used[3]);
 	port_print("allocated         %lu MiB\n", s->allocated >> 20);
 	port_print("frames, at most   %lu of %lu\n", s->peak, mmu_frames_total());
 	port_print("store             %lu KiB written, %lu KiB read\n", s->written * 4,
@@ -277,8 +126,11 @@ static void print_optimum(void)
 	struct belady b;
 	uint64_t n, lost, frames = lab.gc.memory ? lab.gc.memory / MMU_PAGE : mmu_frames_total();
 	uint32_t *event = trace_events(&n, &lost);
-	if (lost || !belady(event, n, event + n, mmu.pages, frames, &b))
-		port_fail("gclab: the trace of %lu events is too long for the memory that --opt has\n", n + lost);
+	if (lost)
+		port_fail("gclab: --opt: the program made %lu page references, the trace has room for %lu\n",
+			n + lost, n);
+	if (!belady(event, n, event + n, mmu.pages, frames, &b))
+		port_fail("gclab: --opt: no memory for Belady's tables\n");
 	port_print("optimum           %lu KiB written, %lu KiB read, in %lu frames; %lu references\n",
 		b.writes * 4, b.reads * 4, frames, b.references);
 }
@@ -287,52 +139,47 @@ static const char csv_head[] = "bench,collector,pager,mem,small,answer,ms,gc_ms,
 	"pause_p99_us,pause_max_us,written,read_mutator,read_collector,read_dead,dropped_dead,"
 	"dropped_dead_out,dropped_clean,peak_frames,util,util_10ms,util_100ms,util_1s,read_ahead\n";
 
+/* A line at its end. */
 static void write_csv(uint64_t answer, uint64_t ns)
 {
 	const struct gc_stats *s = &gc_stats;
 	const char *about;
-	char line[512];
-	int file = port_open(lab.csv, true);
-	int64_t size = file < 0 ? file : port_size(file);
-	if (size < 0)
-		port_fail("gclab: %s: error %ld\n", lab.csv, -size);
-	if (!size)
-		size = port_write(file, 0, csv_head, sizeof csv_head - 1);
-	int n = snprintf(line, sizeof line, "%s,%s,%s,%lu,%u,%016lx,%lu,%lu,%lu,%lu,%lu,%lu,%lu,%lu,%lu,%lu,"
+	int64_t size = port_size(lab.csv.file);
+	lab.csv.at = size > 0 ? size : 0;
+	if (!lab.csv.at)
+		lab_write(&lab.csv, "%s", csv_head);
+	lab_write(&lab.csv, "%s,%s,%s,%lu,%u,%016lx,%lu,%lu,%lu,%lu,%lu,%lu,%lu,%lu,%lu,%lu,"
 		"%lu,%lu,%lu,%lu,%lu,%u,%u,%u,%u,%lu\n", lab.bench->name,
 		lab.gc.collector ? lab.gc.collector : gc_collector_name(0, &about),
 		lab.gc.pager ? lab.gc.pager : gc_pager_name(0, &about), lab.gc.memory, lab.small, answer,
 		ns / 1000000, s->gc_time / 1000000, s->young, s->full, pause_percentile(500),
 		pause_percentile(990), s->pause_max / 1000, s->written, s->loads_mutator,
 		s->loads_collector, s->reread_dead, s->discarded, s->discarded_out, s->dropped_clean,
-		s->peak, lab.used[0], lab.used[1], lab.used[2], lab.used[3], s->loads_ahead);
-	if (size < 0 || port_write(file, size, line, n) != n)
-		port_fail("gclab: %s cannot be written\n", lab.csv);
-	port_close(file);
+		s->peak, used[0], used[1], used[2], used[3], s->loads_ahead);
+	lab_close(&lab.csv);
 }
 
 /* Every pause in us, in ascending order: the distribution. */
 static void write_pauses(void)
 {
-	struct lab_file f;
-	lab_create(&f, lab.pauses);
+	lab_empty(&lab.pauses);
 	for (uint64_t i = 0; i < gc_stats.pauses && i < GC_PAUSES; i++)
-		lab_write(&f, "%u\n", gc_stats.pause[i]);
-	lab_close(&f);
+		lab_write(&lab.pauses, "%u\n", gc_stats.pause[i]);
+	lab_close(&lab.pauses);
 }
 
 /* Per mille by the window's width in us: 1, 2, 5 in each decade from 1 ms to what the run took. */
 static void write_utilisation(uint64_t run)
 {
 	static const uint8_t digit[] = { 1, 2, 5 };
-	struct lab_file f;
-	lab_create(&f, lab.utilisation);
+	struct lab_file *f = &lab.utilisation;
+	lab_empty(f);
 	for (uint64_t i = 0, decade = 1000; digit[i] * decade < run; i = (i + 1) % 3) {
-		lab_write(&f, "%lu %u\n", digit[i] * decade, utilisation(digit[i] * decade));
+		lab_write(f, "%lu %u\n", digit[i] * decade, utilisation(digit[i] * decade));
 		decade *= i == 2 ? 10 : 1;
 	}
-	lab_write(&f, "%lu %u\n", run, utilisation(0));
-	lab_close(&f);
+	lab_write(f, "%lu %u\n", run, utilisation(0));
+	lab_close(f);
 }
 
 static void note_utilisation(void)
@@ -341,31 +188,43 @@ static void note_utilisation(void)
 	if (!utilisation_take(run))
 		return;
 	for (unsigned i = 0, window = 0; i < 4; i++, window = window ? window * 10 : 10000)
-		lab.used[i] = utilisation(window);
-	if (lab.utilisation)
+		used[i] = utilisation(window);
+	if (lab.utilisation.path)
 		write_utilisation(run);
+}
+
+static void start(void)
+{
+	if (lab.events && !trace_start(lab.events))
+		port_fail("gclab: --opt: no memory for its trace, %lu MiB beside all else\n",
+			lab.events * TRACE_ROOM >> 20);
+	gc_init(&lab.gc);
+	if (lab.map.path && !map_start())
+		port_fail("gclab: --map: no memory for its pictures\n");
+	progress_start(lab.map.path ? map_take : NULL);
+}
+
+static void report(uint64_t answer, uint64_t ns)
+{
+	note_utilisation();
+	sort(gc_stats.pause, gc_stats.pauses < GC_PAUSES ? gc_stats.pauses : GC_PAUSES);
+	print_human(answer, ns);
+	if (lab.csv.path)
+		write_csv(answer, ns);
+	if (lab.pauses.path)
+		write_pauses();
+	if (lab.map.path)
+		map_write(&lab.map);
+	if (lab.events)
+		print_optimum();
 }
 
 int gc_main(unsigned argc, const char *(*arg)(unsigned i))
 {
-	if (!options(argc, arg))
+	if (!lab_options(argc, arg))
 		return 0;
-	if (lab.optimum && !trace_start(TRACE_EVENTS))
-		port_fail("gclab: no memory for the trace\n");
-	gc_init(&lab.gc);
-	if (lab.map && !map_start())
-		port_fail("gclab: no memory for the page map\n");
-	uint64_t start = port_time(), answer = lab.bench->run(lab.small), ns = port_time() - start;
-	note_utilisation();
-	sort(gc_stats.pause, gc_stats.pauses < GC_PAUSES ? gc_stats.pauses : GC_PAUSES);
-	print_human(answer, ns);
-	if (lab.optimum)
-		print_optimum();
-	if (lab.csv)
-		write_csv(answer, ns);
-	if (lab.pauses)
-		write_pauses();
-	if (lab.map)
-		map_write(lab.map);
+	start();
+	uint64_t begin = port_time(), answer = lab.bench->run(lab.small);
+	report(answer, port_time() - begin);
 	return 0;
 }

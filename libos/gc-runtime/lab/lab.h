@@ -11,8 +11,32 @@ struct bench {
 };
 extern const struct bench bench_trees, bench_binary, bench_cache, bench_graph, bench_transactions;
 
-/* Says how far a run is, in thousandths; prints at most once in five seconds. */
-void lab_progress(uint64_t done, uint64_t all);
+/* What was asked for, by options.c. */
+struct lab_file { const char *path; int file; uint64_t at; unsigned n; char text[4096]; };
+struct lab {
+	struct gc_options gc;
+	const struct bench *bench;
+	struct lab_file csv, pauses, utilisation, map;	/* path: NULL if nobody wants it */
+	uint64_t events;		/* that the trace of --opt has room for; 0: no trace */
+	unsigned small;
+	bool quiet;
+};
+extern struct lab lab;
+/* Reads the options, opens the files of results; ends the program with status 2 if one is wrong.
+ * False: all that was asked for has been printed. */
+bool lab_options(unsigned argc, const char *(*arg)(unsigned i));
+
+/* Progress on the error stream, a line in some two seconds, also while pages come and go; `observe`
+ * (or NULL) is called then, too. */
+void progress_start(void (*observe)(void));
+void progress_look(uint64_t done, uint64_t all);
+extern uint32_t progress_calls;		/* until it looks at the clock again */
+/* How far the run is, of any unit; as often as a benchmark likes. */
+static inline void lab_progress(uint64_t done, uint64_t all)
+{
+	if (__builtin_expect(!--progress_calls, 0))
+		progress_look(done, all);
+}
 /* Notes how long a request took, for benchmarks that have some: between two calls of one. */
 uint64_t lab_clock(void);
 void lab_request(uint64_t start);
@@ -24,13 +48,13 @@ bool utilisation_take(uint64_t end);
  * is 0 or longer. */
 unsigned utilisation(uint64_t window);
 
-/* The page map is recorded from now on; false: no memory for it. */
+/* The page map has room; false: no memory for it.  map_take: a picture, if one is due. */
 bool map_start(void);
-void map_write(const char *path);
+void map_take(void);
+void map_write(struct lab_file *f);
 
-/* A file of results, written from its beginning; ends the program if it cannot be. */
-struct lab_file { const char *path; int file; uint64_t at; unsigned n; char text[4096]; };
-void lab_create(struct lab_file *f, const char *path);
+/* An open file of results is emptied, written, closed; they end the program if it cannot be. */
+void lab_empty(struct lab_file *f);
 void lab_write(struct lab_file *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void lab_close(struct lab_file *f);
 

@@ -47,7 +47,7 @@ static void thin(void)
 	map.step *= 2;
 }
 
-static void take(void)
+void map_take(void)
 {
 	uint64_t now = port_time();
 	if (map.n && now < map.at[map.n - 1] + map.step)
@@ -69,7 +69,6 @@ bool map_start(void)
 	for (unsigned i = 0; i < SHOTS; i++)
 		map.shot[i] = room + (uint64_t)i * paging.pages;
 	map.step = STEP;
-	paging.observe = take;
 	return true;
 }
 
@@ -93,13 +92,12 @@ static void write_shot(struct lab_file *f, unsigned i)
 	lab_write(f, "\n");
 }
 
-void map_write(const char *path)
+void map_write(struct lab_file *f)
 {
-	struct lab_file f;
 	paging.observe = NULL;
-	lab_create(&f, path);
-	lab_write(&f, "pages %u\n", paging.pages);
+	lab_empty(f);
+	lab_write(f, "pages %u\n", paging.pages);
 	for (unsigned i = 0; i < map.n; i++)
-		write_shot(&f, i);
-	lab_close(&f);
+		write_shot(f, i);
+	lab_close(f);
 }
