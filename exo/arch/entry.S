@@ -179,21 +179,23 @@ syscall_resume:
 	mov CPU(CPU_PAIR), %rcx
 	cmpw $1, (%rcx)
 	je syscall_resume_slow
-	mov R_R11(%rsp), %r11
-	mov R_R10(%rsp), %r10
-	mov R_R9(%rsp), %r9
-	mov R_R8(%rsp), %r8
-	mov R_RAX(%rsp), %rax
-	mov R_RCX(%rsp), %rcx
-	mov R_RDX(%rsp), %rdx
-	mov R_RSI(%rsp), %rsi
-	mov R_RDI(%rsp), %rdi
-	add $R_RIP, %rsp
-	jmp *stub_exit_iret(%rip)	/* its fix-up has no alias */
-syscall_resume_slow:
-	movq $0x100, R_VECTOR(%rsp)
-	movq $0, R_ERROR(%rsp)
-	jmp *stub_exit_slow(%rip)
+	add $R_R11, %rsp
+	POP_VOLATILE
+	cmp %rcx, (%rsp)
+	je 2f
+1:	jmp *stub_exit_iret(%rip)	/* its fix-up has no alias */
+	/* It looks as a system call would have left it: SYSRETQ, which reads no descriptors, loads the
+	 * same.  Not with TF, whose trap would come an instruction too early. */
+2:	cmp %r11, R_RFLAGS - R_RIP(%rsp)
+	jne 1b
+	cmpw $EXO_CS64_SEL, R_CS - R_RIP(%rsp)
+	jne 1b
+	cmpw $EXO_SS_SEL, R_SS - R_RIP(%rsp)
+	jne 1b
+	testb $1, 1 + R_RFLAGS - R_RIP(%rsp)
+	jnz 1b
+	mov R_RSP - R_RIP(%rsp), %rsp
+	sysretq
 
 	/* What SYSCALL destroys is filled in only here. */
 syscall_slow:
@@ -204,6 +206,7 @@ syscall_slow:
 	mov %rcx, R_R11(%rsp)
 	movq $EXO_CS64_SEL, R_CS(%rsp)
 	movq $EXO_SS_SEL, R_SS(%rsp)
+syscall_resume_slow:
 	movq $0x100, R_VECTOR(%rsp)	/* EXO_INFO_SYSCALL */
 	movq $0, R_ERROR(%rsp)
 	jmp *stub_exit_slow(%rip)

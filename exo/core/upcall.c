@@ -171,8 +171,7 @@ __attribute__((flatten, hot)) uint64_t call_resume(struct call *c)
 	s.ss = f.ss;
 	if (!arch_frame_sanitize(&s))
 		return EXO_ARG;
-	bool user = (f.cs & 3) == 3;
-	if ((f.root || (user && x->root_u)) && !resume_root(x, f.root, user))
+	if ((f.root || x->root_u) && !resume_root(x, f.root, (f.cs & 3) == 3))
 		return EXO_TYPE;
 	r->rip = s.rip;
 	r->cs = s.cs;

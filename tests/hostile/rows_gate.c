@@ -142,7 +142,7 @@ static uint64_t gate_registers(void)
 /* An entry in the kernel is a fault of who chose it. */
 static uint64_t gate_kernel(void)
 {
-	uint64_t gate = server(rest_fn, EXO_KERNEL_BASE + 0x200000);
+	uint64_t gate = server(rest_fn, EXO_KERNEL_BASE + 0x215000);
 	EXPECT(gate);
 	gate_patient(gate);
 	nap(NS_PER_SEC);

@@ -115,7 +115,7 @@ static uint64_t int_all(void)
 static uint64_t syscall_odd(void)
 {
 	static const uint64_t sp[] = { 0, 1, 7, ~0ul, 0x800000000000, EXO_KERNEL_BASE, 0xffff810000001000,
-		0xffff808040000000, 0x7ffffffffff8 };
+		0xffff808040020000, 0x7ffffffffff8 };
 	static const uint64_t flags[] = { 2, FLAG_DF | 2, FLAG_AC | 2, FLAG_NT | 2,
 		FLAG_DF | FLAG_AC | FLAG_NT | 0xcd7 };
 	for (unsigned i = 0; i < ARRAY_LEN(sp); i++)
@@ -129,7 +129,7 @@ static uint64_t syscall_odd(void)
 
 static uint64_t gs_tricks(void)
 {
-	static const uint64_t kernels[] = { EXO_KERNEL_BASE, 0xffff808040000000, 0xffff810000000000, 0 };
+	static const uint64_t kernels[] = { EXO_KERNEL_BASE, 0xffff808040020000, 0xffff810000000000, 0 };
 	static const uint8_t load_gs[] = { 0x8e, 0xe8, 0xc3 };	/* mov %eax, %gs: EAX is not 0 */
 	uint8_t *code = code_page(TEST_VA);
 	EXPECT(code);
@@ -271,8 +271,15 @@ static uint64_t resume_bad(void)
 {
 	struct exo_resume f = { .rip = 0x800000000000, .cs = 0x33, .rflags = 0x202, .ss = 0x2b };
 	static const uint64_t cs[] = { 0, 3, 8, 0x10, 0x13, 0x18, 0x28, 0x2b, 0x63, 0x80, 0xe010, 0xe02b };
+	static const uint64_t holes[] = { 0x800000000000, 0xffff7fffffffffff, 1ul << 63 };
 	EXPECT(EXO_CODE(resume_to(&f)) == EXO_ARG);
-	f.rip = (uint64_t)landing;
+	/* As a system call leaves it: the kernel would load it by SYSRETQ. */
+	f.r11 = f.rflags;
+	for (unsigned i = 0; i < ARRAY_LEN(holes); i++) {
+		f.rcx = f.rip = holes[i];
+		EXPECT(EXO_CODE(resume_to(&f)) == EXO_ARG);
+	}
+	f.rcx = f.rip = (uint64_t)landing;
 	for (unsigned i = 0; i < ARRAY_LEN(cs); i++) {
 		f.cs = cs[i];
 		EXPECT(EXO_CODE(resume_to(&f)) == EXO_ARG);
@@ -301,7 +308,12 @@ static uint64_t resume_bad(void)
 	/* IF, IOPL, NT, VM, VIF and reserved bits asked for: the landing returns what came of it. */
 	f.root = 0;
 	f.rflags = 0xffffffffffdbeeff;
-	EXPECT(!(resume_to(&f) & (FLAG_IOPL | FLAG_NT | FLAG_VIF | 0x20000 | 0x100000)));
+	for (unsigned quick = 0; quick < 2; quick++) {
+		EXPECT(!(resume_to(&f) & (FLAG_IOPL | FLAG_NT | FLAG_VIF | 0x20000 | 0x100000)));
+		f.r11 = f.rflags;	/* RCX is RIP: all that SYSRETQ would load but these */
+	}
+	f.r11 = f.rflags = 0x246;
+	EXPECT(resume_to(&f) == 0x246);
 	return 0;
 }
 

@@ -8,8 +8,8 @@ static uint64_t bad_pointer(unsigned i)
 {
 	const uint64_t list[] = {
 		0, 8, 0x7ffffffffff8, 0x7fffffffffff, 0x800000000000, 0xffff7ffffffffff8,
-		0xffff800000000000 - 8, EXO_KERNEL_BASE - 8, EXO_KERNEL_BASE, EXO_KERNEL_BASE + 0x200000,
-		0xffff808040000000, 0xffff808080000000, 0xffff810000000000,
+		0xffff800000000000 - 8, EXO_KERNEL_BASE - 8, EXO_KERNEL_BASE, EXO_KERNEL_BASE + 0x215000,
+		0xffff808040020000, 0xffff80808002c000, 0xffff810000000000,
 		0xffff810000000000 + (own_pfn << 12), 0xffff830000000000, 0xffff838000000000,
 		EXO_KERNEL_END - 8, EXO_KERNEL_END - 1, ~0ul, ~7ul, 1ul << 63, TEST_VA,
 	};

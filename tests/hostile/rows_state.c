@@ -188,7 +188,7 @@ static uint64_t die(void)
 
 static uint64_t entry_kernel(void)
 {
-	control()->entry[EXO_UP_EXCEPTION] = EXO_KERNEL_BASE + 0x200000;
+	control()->entry[EXO_UP_EXCEPTION] = EXO_KERNEL_BASE + 0x215000;
 	return die();
 }
 

@@ -90,18 +90,21 @@ static const char *case_syscall_kernel(void)
 }
 
 /* What user code trapped with, against what it was resumed with. */
-static const char *echo_check(const struct guest_trap *t, uint64_t shift)
+#define AT_R11	6	/* of the registers from R15 on */
+#define AT_RCX	11
+
+static const char *echo_check(const struct guest_trap *t, uint64_t shift, uint64_t rcx,
+	uint64_t r11)
 {
-	static const unsigned rcx = 11, r11 = 6;
 	const uint64_t *reg = &t->r15, *seen = (uint64_t *)USER_DATA;
 	if (t->b.reason != EXO_INFO_SYSCALL || !(t->b.info & FROM_USER))
 		return "not the upcall of a system call from user";
 	if (((uint16_t *)t->b.rip)[-1] != 0x050f || t->b.rsp != USER_DATA + 0x1000)
 		return "RIP or RSP is wrong";
 	for (unsigned i = 0; i < 15; i++)
-		if (i != rcx && i != r11 && reg[i] != PATTERN(i) + shift)
+		if (i != AT_RCX && i != AT_R11 && reg[i] != PATTERN(i) + shift)
 			return "a register arrived changed";
-	if (seen[0] != PATTERN(rcx) + shift || seen[1] != PATTERN(r11) + shift)
+	if (seen[0] != rcx || seen[1] != r11)
 		return "resume did not load RCX or R11";
 	return NULL;
 }
@@ -111,13 +114,19 @@ static const char *case_syscall_user(void)
 	struct guest_trap t;
 	user_prepare(&t, U_ECHO);
 	user_go(&t);
-	const char *why = echo_check(&t, 0);
+	const char *why = echo_check(&t, 0, PATTERN(AT_RCX), PATTERN(AT_R11));
 	if (why)
 		return why;
 	for (unsigned i = 0; i < 15; i++)
 		(&t.r15)[i] = PATTERN(i) + 1;
 	user_go(&t);
-	return echo_check(&t, 1);
+	if ((why = echo_check(&t, 1, PATTERN(AT_RCX) + 1, PATTERN(AT_R11) + 1)))
+		return why;
+	/* As a system call left them. */
+	user_prepare(&t, U_ECHO);
+	uint64_t rcx = (&t.r15)[AT_RCX] = t.b.rip, r11 = (&t.r15)[AT_R11] = t.b.rflags;
+	user_go(&t);
+	return echo_check(&t, 0, rcx, r11);
 }
 
 static const char *case_selectors(void)
