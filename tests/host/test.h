@@ -33,6 +33,7 @@ void test_add(struct test *t);
 #define CALL5(n, a, b, c, d, e)		call(EXO_CALL_##n, a, b, c, d, e, 0)
 #define CALL6(n, a, b, c, d, e, f)	call(EXO_CALL_##n, a, b, c, d, e, f)
 
+void actors_begin(void);	/* on a machine that was booted */
 /* A data frame of init that no test has used yet. */
 uint32_t fresh(void);
 uint32_t fresh_region(void);	/* 512 of them, aligned */
@@ -46,6 +47,8 @@ struct actor {
 };
 struct actor actor_make(unsigned frames);
 uint32_t actor_frame(struct actor *a);
+void tables_of(struct actor *a, uint32_t t[3]);		/* of level 1 to 3, for 0x400000 */
+struct exo_domain_page *give_page(struct actor *a);	/* by who made it */
 /* Its context at home on that CPU; started there, deaf to events. */
 struct context *context_on(const struct actor *a, unsigned cpu);
 void context_begin(struct context *x);

@@ -2,14 +2,11 @@
  * predicate, every register that a resume loads.  What they are for is tested by their own files.
  */
 #include <string.h>
-#include "tests/host/test.h"
+#include "tests/host/play.h"
 
 #define STACK	(WINDOW + 0x8000)
 #define SLICE	1000000ul
 #define WARN	100000ul
-
-static void *at_user(uint64_t va) { return model_window[this_cpu()->number] + (va - WINDOW); }
-static struct exo_regs *regs(void) { return arch_current_regs(); }
 
 /* Each slice of a context has its warning, and both come to the nanosecond. */
 TEST(slices_end_exactly)
