@@ -204,7 +204,7 @@ static void garbage(const struct kind *k, uint64_t *ready_ever)
 
 /* ---- an 82574L that works ------------------------------------------------------------------ */
 
-enum { STATUS = 0x8, ICR = 0xc0, RDH = 0x2810, RDT = 0x2818, TDH = 0x3810, TDT = 0x3818, RDBAL = 0x2800, TDBAL = 0x3800 };
+enum { STATUS = 0x8, ICR = 0xc0, IMS = 0xd0, RDH = 0x2810, RDT = 0x2818, TDH = 0x3810, TDT = 0x3818, RDBAL = 0x2800, TDBAL = 0x3800 };
 struct descriptor { uint64_t addr; uint16_t length; uint8_t a, cmd, status, errors; uint16_t special; };
 
 static uint32_t *reg(unsigned at) { return (uint32_t *)(bar[0].at + at); }
@@ -322,6 +322,12 @@ static void loop(uint64_t frames)
 	}
 	CHECK(full);
 	overrun();
+	for (unsigned i = 0; i < 2; i++) {
+		device->interrupts = i;
+		*reg(IMS) = 0;
+		device->driver->poll(device);
+		CHECK(*reg(IMS) == (i ? ~0u : 0));	/* the pause after a message, if there are any */
+	}
 	*reg(STATUS) = 0;
 	*reg(ICR) = 4;			/* the link changed */
 	device->driver->poll(device);
