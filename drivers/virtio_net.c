@@ -31,6 +31,7 @@ enum { MAC = 0, LINK = 6, CONFIG_SIZE = 8 };
 #define HEADER		12u		/* before each frame */
 #define D_NEXT		1u
 #define D_WRITE		2u		/* the device writes */
+#define QUIET		1u		/* flags of `available` and `used`: the other side need not be told */
 #define BUFFER		(NET_BUFFER + 64)	/* with the header before it */
 
 struct descriptor { uint64_t addr; uint32_t len; uint16_t flags, next; };
@@ -75,6 +76,14 @@ static void put64(volatile uint8_t *p, uint64_t v)
 {
 	put32(p, v);
 	put32(p + 4, v >> 32);
+}
+
+/* What was made available to a queue is told of, unless the device looks in any case. */
+static void notify(struct virtio_net *v, unsigned n)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!(v->mem->queue[n].used.flags & QUIET))
+		*v->notify[n] = n;
 }
 
 /* ---- up ----------------------------------------------------------------------- */
@@ -131,8 +140,7 @@ static void buffers_give(struct virtio_net *v)
 			i * BUFFER, BUFFER, D_WRITE, 0 };
 		buffer_give(v, i);
 	}
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	*v->notify[0] = 0;
+	notify(v, 0);
 }
 
 static bool link_get(const struct virtio_net *v) { return !v->has_link || get16(v->config + LINK) & 1; }
@@ -149,6 +157,7 @@ static enum net_state bring_up(struct virtio_net *v)
 		return NET_FAILED;
 	for (unsigned i = 0; i < 6; i++)
 		v->net.mac[i] = get8(v->config + MAC + i);
+	v->mem->queue[1].avail.flags = QUIET;	/* who sends looks */
 	v->has_link = features & F_STATUS;
 	v->frames = v->next = 0;
 	__builtin_memset(v->sent, 0, sizeof v->sent);
@@ -202,13 +211,6 @@ static void send(struct net_device *dev, unsigned n, uint64_t phys, unsigned res
 	q->avail.index++;
 }
 
-static void kick(struct net_device *dev)
-{
-	struct virtio_net *v = (struct virtio_net *)dev;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	*v->notify[1] = 1;
-}
-
 static void received_look(struct virtio_net *v)
 {
 	struct queue *q = &v->mem->queue[0];
@@ -223,9 +225,8 @@ static void received_look(struct virtio_net *v)
 			net_received(&v->net, v->mem->buffer[id] + HEADER, length - HEADER);
 		buffer_give(v, id);
 	}
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (n)
-		*v->notify[0] = 0;
+		notify(v, 0);
 }
 
 static void sent_look(struct virtio_net *v)
@@ -243,6 +244,13 @@ static void sent_look(struct virtio_net *v)
 		v->frames--;
 		net_sent(&v->net);
 	}
+}
+
+static void kick(struct net_device *dev)
+{
+	struct virtio_net *v = (struct virtio_net *)dev;
+	notify(v, 1);
+	sent_look(v);
 }
 
 static void poll(struct net_device *dev)
@@ -304,6 +312,7 @@ bool virtio_net_probe(const struct pci_function *f)
 	v->mem = block_memory(sizeof *v->mem, 4096, &v->phys);
 	pci_master(f, true);
 	v->net.interrupts = pci_interrupt(f, net_interrupt, &v->net);
+	v->net.sends_quietly = true;
 	net_found(&v->net);
 	return true;
 }
