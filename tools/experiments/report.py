@@ -92,20 +92,49 @@ def csv_write(path, head, lines):
         out.writerows(lines)
 
 
+CELL = ("system", "bench", "collector", "pager", "limit_kib", "small", "heap_mib", "clock", "round")
+SWAPPED = ("pswpin", "pswpout", "pgmajfault")
+
+
+def cell_columns(cell):
+    """What the columns CELL of its row say."""
+    return [str(v) for v in (cell.system, cell.bench, cell.collector, cell.pager, cell.memory or "",
+                             cell.small, cell.heap, "icount" if cell.icount else "wall", cell.round)]
+
+
 def cells_write(out, experiment, rows):
     names = list(dict.fromkeys(k for r in rows for k in r.figures))
-    swapped = ("pswpin", "pswpout", "pgmajfault")
-    head = ["system", "bench", "collector", "pager", "limit_kib", "small", "heap_mib", "clock",
-            "round", "host_wait_ms", "answer", *names, *swapped, "error"]
-    lines = []
-    for r in rows:
-        c = r.cell
-        lines.append([c.system, c.bench, c.collector, c.pager, c.memory or "", c.small, c.heap,
-                      "icount" if c.icount else "wall", c.round, "" if c.icount else r.wait,
-                      r.answer,
-                      *(r.figures.get(n, "") for n in names),
-                      *(r.result.get("swapped", {}).get(n, "") for n in swapped), r.error])
+    head = [*CELL, "host_wait_ms", "answer", *names, *SWAPPED, "error"]
+    lines = [[*cell_columns(r.cell), "" if r.cell.icount else r.wait, r.answer,
+              *(r.figures.get(n, "") for n in names),
+              *(r.result.get("swapped", {}).get(n, "") for n in SWAPPED), r.error] for r in rows]
     csv_write(os.path.join(out, f"{experiment}.csv"), head, lines)
+
+
+def result_again(row):
+    """The result that was written as this row of a table: its figures, no curves, no map."""
+    if row["error"]:
+        return {"error": row["error"]}
+    others = (*CELL, "host_wait_ms", *SWAPPED, "error")
+    result = {"row": {k: v for k, v in row.items() if k not in others and v},
+              "host_wait_ms": int(row["host_wait_ms"] or 0)}
+    if row[SWAPPED[0]]:
+        result["swapped"] = {k: int(row[k]) for k in SWAPPED}
+    return result
+
+
+def earlier(out, cells):
+    """{name: result} of the cells that the tables in `out` have."""
+    found = {}
+    for experiment in {c.experiment for c in cells}:
+        path = os.path.join(out, f"{experiment}.csv")
+        if not os.path.exists(path):
+            continue
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = {tuple(row[k] for k in CELL): row for row in csv.DictReader(file)}
+        mine = ((c, rows.get(tuple(cell_columns(c)))) for c in cells if c.experiment == experiment)
+        found.update({c.name: result_again(row) for c, row in mine if row})
+    return found
 
 
 def pick(rows, system, collector, pager):
@@ -213,6 +242,8 @@ def distribution(us):
 def curves(out, rows):
     limit = curve_limit(rows)
     some = [r for r in rows if r.cell.memory == limit]
+    if any("pauses" not in r.result for r in some):
+        return                  # some are known by the tables only: the curves stay
     pauses = {r.series: distribution([int(x) for x in r.result.get("pauses", "").split()])
               for r in some if r.result.get("pauses", "").split()}
     used = {r.series: [(int(a) / 1000, int(b) / 10) for a, b in
@@ -299,6 +330,6 @@ def write(done, out):
     barrier_plot(out, good)
     matrix_plots(out, "matrix", part["matrix"], lambda r: r.pages() / 256, "MiB written and read")
     matrix_plots(out, "disk", part["disk"], lambda r: r.ms / 1000, "seconds")
-    if part["film"]:
+    if part["film"] and all("map" in r.result for r in part["film"]):
         film_write(out, part["film"])
     figures_write(out, good)
