@@ -121,10 +121,9 @@ void irq_init(void)
 
 void irq_device(unsigned gsi)
 {
-	line_set(gsi, IOAPIC_MASKED);
+	if (!pci_irq(gsi))
+		line_set(gsi, IOAPIC_MASKED);
 	device_interrupt(gsi);
-	if (pci_irq(gsi))
-		line_set(gsi, 0);
 }
 
 void arch_irq_unmask(unsigned gsi)

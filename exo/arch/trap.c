@@ -74,7 +74,6 @@ static void interrupt(unsigned vector)
 		this_cpu()->resched |= EXO_RESCHED_PICK;
 		return;
 	}
-	irq_eoi();
 	kernel_lock();
 	if (vector == VEC_TIMER) {
 		timer_fired();
@@ -83,6 +82,7 @@ static void interrupt(unsigned vector)
 		irq_device(vector - VEC_IRQ);
 	else if (vector >= VEC_MSI && vector < VEC_MSI + MSIS)
 		irq_msi(vector - VEC_MSI);
+	irq_eoi();			/* by now a line that a driver serves is quiet */
 	kernel_unlock();
 }
 
