@@ -89,6 +89,7 @@ struct cpu {			/* one context */
 	uint32_t root;			/* loaded */
 	struct thread *state_of;	/* whose extended state the registers hold */
 	bool idling;			/* and nobody has told it of work yet */
+	bool short_nap;			/* the last time, and a packet ended it */
 	uint64_t turn;			/* when `thread` came */
 	uint64_t since;			/* up to here its CPU time is counted */
 	uint64_t sample;		/* when to look next where it runs */

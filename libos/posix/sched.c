@@ -4,12 +4,14 @@
  * signals, are left to others.
  */
 #include "libos/posix/mm.h"
+#include "libos/posix/net.h"
 #include "libos/posix/process.h"
 #include "libos/posix/signal.h"
 
 #define SLICE_NS	10000000ul	/* a thread's turn while others are ready */
 #define SLICE_SHORT_NS	1000000ul	/* ... and another CPU is idle */
 #define SAMPLE_NS	4000000ul	/* between looks whether user code or the libOS runs */
+#define NAP_NS		200000ul	/* so long a CPU stays awake for the next packet */
 
 struct cpu cpu_table[CPU_MAX];
 unsigned cpu_count = 1;
@@ -362,6 +364,20 @@ void sched_tick(uint64_t now)
 		work_set(c->thread, WORK_YIELD);
 }
 
+/* Until an event comes, or that time.  Whom a packet woke soon the next one finds awake: answers come at
+ * the pace of questions, and to be woken takes as long as to answer. */
+static void nap(struct cpu *c, uint64_t until)
+{
+	uint64_t began = time_now(), end = began + NAP_NS < until ? began + NAP_NS : until;
+	if (c->short_nap)
+		while (!__atomic_load_n(&c->control->pending, __ATOMIC_RELAXED) && time_now() < end)
+			;
+	exo_wait(NULL, until, EXO_WAIT_UNMASK);
+	c->control->mask = 1;
+	c->short_nap = __atomic_load_n(&c->control->events, __ATOMIC_RELAXED) & EVENT_NET &&
+		time_now() - began < NAP_NS;
+}
+
 void idle_loop(void)
 {
 	struct cpu *c = this_cpu();
@@ -376,8 +392,7 @@ void idle_loop(void)
 		idle_count++;
 		uint64_t until = timer_earliest();
 		lock_release(&libos_lock);
-		exo_wait(NULL, until, EXO_WAIT_UNMASK);
-		c->control->mask = 1;
+		nap(c, until);
 		lock_take(&libos_lock);
 		c->idling = false;
 		idle_count--;
