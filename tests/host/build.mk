@@ -1,6 +1,6 @@
 # Tests of the hardware-free core on the developer's machine: a model of CPUs with TLBs.
 
-HOST_MODEL := $(call hobj,$(wildcard exo/core/*.c exo/net/*.c) tests/host/model.c tests/host/model_disk.c tests/host/model_net.c \
+HOST_MODEL := $(call hobj,$(wildcard exo/core/*.c exo/net/*.c) $(wildcard tests/host/model*.c) \
 	tests/host/audit.c)
 
 HOST_TESTS += $(BUILD)/tests/host-core

@@ -4,7 +4,6 @@
 #include <string.h>
 #include "tests/host/play.h"
 
-#define STACK	(WINDOW + 0x8000)
 #define SLICE	1000000ul
 #define WARN	100000ul
 
