@@ -607,7 +607,10 @@ void audit(void)
 	AUDIT(!doomed_total, "frames are to be taken, and nobody knows");
 	for (uint32_t i = 0; i < MODEL_FRAMES / 512; i++)
 		check_region(i);
-	AUDIT(!frame_table[0].pins && !frame_table[0].mapped && !frame_table[0].typerefs, "frame 0 is used");
+	for (unsigned i = 0; i < EXO_PAGE_SIZE; i++)
+		AUDIT(((uint8_t *)pfn_to_virt(0))[i] == MODEL_NOTHING, "something was written to nothing");
+	AUDIT(!frame_table[0].pins && !frame_table[0].mapped && !frame_table[0].writable &&
+		!frame_table[0].typerefs, "frame 0 is used");
 	check_held();
 	check_disks();
 	check_nets();

@@ -11,6 +11,7 @@
 uint8_t model_memory[MODEL_FRAMES * EXO_PAGE_SIZE] __attribute__((aligned(4096)));
 uint8_t model_window[MODEL_CPUS][WINDOW_SIZE];
 uint64_t model_time;
+unsigned model_logged;
 bool model_quiet = true;
 struct machine_cpu cpus[MODEL_CPUS];
 unsigned here;
@@ -77,6 +78,7 @@ void log_print(const char *format, ...)
 {
 	va_list args;
 
+	model_logged++;
 	if (model_quiet)
 		return;
 	va_start(args, format);
@@ -280,6 +282,7 @@ void model_boot(uint64_t seed)
 {
 	model_seed(seed);
 	memset(model_memory, 0, sizeof model_memory);
+	memset(model_memory, MODEL_NOTHING, EXO_PAGE_SIZE);
 	memset(cpus, 0, sizeof cpus);
 	memset(slices, 0, sizeof slices);
 	flush_clock = 1;

@@ -14,6 +14,7 @@
 #define MODEL_FRAMES	4096u
 #define MODEL_CPUS	4u
 #define MODEL_KERNEL	16u		/* frames 0-15 are the kernel's */
+#define MODEL_NOTHING	0xa5		/* fills frame 0, at which nobody has anything to look for */
 #define MODEL_EXPORT	16u		/* frames 16-19 are exported */
 #define MODEL_EXPORTS	4u
 #define MODEL_RAM	20u		/* init's frames start here */
@@ -28,6 +29,9 @@ extern uint8_t model_window[MODEL_CPUS][WINDOW_SIZE];
 extern uint64_t model_time;
 extern unsigned model_races;	/* user accesses by stale or fresh translations, so far */
 extern unsigned model_flushes;	/* flush rounds */
+extern unsigned model_root_loads;	/* of another root than before */
+extern unsigned model_entry_reads;	/* of page tables, by the kernel */
+extern unsigned model_logged;	/* lines for the log */
 extern bool model_quiet;	/* drop log_print */
 
 /* A machine with init: a root, and a context for each CPU, running. */

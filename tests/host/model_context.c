@@ -41,8 +41,10 @@ bool arch_root_load(struct context *x)
 		c->root_claim = c->root;
 		return false;
 	}
-	if (c->root != pfn)
+	if (c->root != pfn) {
+		model_root_loads++;
 		flush_all(&cpus[here]);
+	}
 	c->root = pfn;
 	return true;
 }

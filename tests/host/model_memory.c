@@ -4,7 +4,7 @@
 #include <string.h>
 #include "tests/host/model_cpu.h"
 
-unsigned model_races, model_flushes;
+unsigned model_races, model_flushes, model_root_loads, model_entry_reads;
 static bool racing;
 
 /* ---- page walkers ------------------------------------------------------- */
@@ -221,7 +221,11 @@ static void entry_stored(const uint64_t *e)
 	model_race();
 }
 
-uint64_t pte_read(const uint64_t *e) { return *(const volatile uint64_t *)e; }
+uint64_t pte_read(const uint64_t *e)
+{
+	model_entry_reads++;
+	return *(const volatile uint64_t *)e;
+}
 
 void pte_store(uint64_t *e, uint64_t value)
 {

@@ -518,6 +518,33 @@ TEST(disk_extent_revoked_in_flight)
 	OK(got(&u));
 }
 
+/* Rings are looked through within the budget: where it ends in the middle, nothing has ended yet. */
+TEST(disk_extent_revoked_in_steps)
+{
+	enum { COPIES = 8, RINGS = 16 };	/* a copy costs a unit and 32 a ring; 4,096 are in a call */
+	struct user last;
+	struct result r;
+	unsigned steps = 0;
+
+	setup();
+	for (unsigned i = 1; i < RINGS; i++)
+		last = ring_make(80 + i);
+	for (unsigned i = 0; i < COPIES; i++)
+		OK(CALL6(CAP_COPY, 0, 60 + i, EXTENT, EXO_R_READ, 0, 0));
+	struct exo_block_request q = request(EXO_BLK_READ, 0, 8);
+	q.extent = 60;			/* the first copy, which goes last */
+	send(&last, q);
+	while (steps++ < 4) {
+		r = CALL2(CAP_REVOKE, 0, EXTENT);
+		IS(r, AGAIN, 0);
+		audit();
+	}
+	NONE(&last);
+	model_disk_finish(0, 0, true);
+	OK(got(&last));
+	OK(FINISH(CALL2(CAP_REVOKE, 0, EXTENT)));
+}
+
 /* The disk is reset while a request's extent ends. */
 TEST(disk_revoked_and_reset)
 {
@@ -705,4 +732,25 @@ TEST(disk_times_are_exact)
 	kernel_unlock();
 	CHECK(disks[0].state == DISK_GONE, "no more");
 	IS(got(&u), GONE, 0);
+}
+
+/* A device that reports what it was not asked for. */
+TEST(disk_reports_nonsense)
+{
+	setup();
+	send(&u, request(EXO_BLK_READ, 8, 8));
+	kernel_lock();
+	block_done(&model_disks[0].dev, 1, true);
+	block_done(&model_disks[0].dev, BLOCK_TAGS, true);
+	block_done(&model_disks[0].dev, ~0u, true);
+	kernel_unlock();
+	NONE(&u);
+	CHECK(disks[0].issued == 1, "one is left");
+	model_disk_finish(0, 0, true);
+	OK(got(&u));
+	kernel_lock();
+	block_done(&model_disks[0].dev, 0, true);
+	kernel_unlock();
+	NONE(&u);
+	audit();
 }

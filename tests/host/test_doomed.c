@@ -1,4 +1,5 @@
-/* Frames chosen to be taken are known as such, wherever they stand among those chosen. */
+/* Frames chosen to be taken: in the order that was declared, each time from its start; known as such
+ * wherever they stand among those chosen; and without a sweep that nobody needs. */
 #include "exo/core/table.h"
 #include "tests/host/test.h"
 
@@ -69,4 +70,81 @@ TEST(doomed_frames_are_in_no_new_large_page)
 	OK(pt_set(h.table[1], 5, large, 0));
 	d->doomed_count = 0;
 	IS(pt_set(h.table[1], 6, pte((uint64_t)frame_count, RO | EXO_PTE_PS), 0), OWNER, 2);
+}
+
+/* Each request begins with the first of the order. */
+TEST(orders_begin_anew)
+{
+	struct actor a = actor_make(100);
+	uint32_t page = actor_frame(&a), frame[6];
+	struct exo_domain_page *p = pfn_to_virt(page);
+
+	OK(CALL4(DOMAIN_CTL, a.cap, EXO_DOM_PAGE, page, 0));
+	for (unsigned i = 0; i < 6; i++)
+		frame[i] = actor_frame(&a);
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < 3; i++)
+			p->order[i] = frame[3 * round + i];
+		p->order_count = 3;
+		IS(CALL3(DOMAIN_REVOKE, a.cap, 2, 0), AGAIN, 0);
+		OK(FINISH(CALL3(DOMAIN_REVOKE, a.cap, 2, 0)));
+		for (unsigned i = 0; i < 3; i++)
+			CHECK((frame_table[frame[3 * round + i]].owner == model_init()->id) == (i < 2), "round %u: %u", round, i);
+		CHECK(p->repo_count == 2 * round + 2, "noted");
+	}
+}
+
+/* What nothing maps goes without a look at page tables, whatever was given up before. */
+TEST(sweeps_are_made_for_what_is_mapped)
+{
+	struct actor a = actor_make(600);
+	uint32_t page = actor_frame(&a), mapped = actor_frame(&a), idle = actor_frame(&a), table[30];
+	struct exo_domain_page *p = pfn_to_virt(page);
+
+	OK(CALL4(DOMAIN_CTL, a.cap, EXO_DOM_PAGE, page, 0));
+	CHECK(model_run(1, a.d), "runs");
+	model_on(1);
+	for (unsigned i = 0; i < 30; i++)
+		OK(retype(table[i] = actor_frame(&a), EXO_KIND_PT1));
+	OK(pt_set(table[0], 0, pte(mapped, RW), 0));
+	model_on(0);
+	for (unsigned round = 0; round < 2; round++) {
+		p->order[0] = round ? idle : mapped;
+		p->order_count = 1;
+		IS(CALL3(DOMAIN_REVOKE, a.cap, 1, 0), AGAIN, 0);
+		struct result r = CALL3(DOMAIN_REVOKE, a.cap, 1, 0);
+		CHECK(r.status == (round ? EXO_OK : EXO_AGAIN), "round %u: %lx", round, r.status);
+		if (!round)
+			OK(CALL3(DOMAIN_REVOKE, a.cap, 0, 0));
+	}
+	CHECK(frame_table[idle].owner == model_init()->id && frame_table[mapped].owner == a.d->id, "the idle one");
+}
+
+/* As many may be wanted as there are numbers for. */
+TEST(all_frames_are_asked_for)
+{
+	struct actor a = actor_make(60);
+	uint32_t page = actor_frame(&a);
+
+	OK(CALL4(DOMAIN_CTL, a.cap, EXO_DOM_PAGE, page, 0));
+	IS(CALL3(DOMAIN_REVOKE, a.cap, UINT32_MAX + 1ul, 0), ARG, 2);
+	IS(CALL3(DOMAIN_REVOKE, a.cap, UINT32_MAX, 0), AGAIN, 0);
+	CHECK(((struct exo_domain_page *)pfn_to_virt(page))->revoke_want == UINT32_MAX, "all");
+	OK(CALL3(DOMAIN_REVOKE, a.cap, 0, 0));
+}
+
+/* Of a map of offers each word costs one look, however few are in it. */
+TEST(offers_are_found_at_once)
+{
+	struct actor a = actor_make(60);
+	uint32_t page = actor_frame(&a), map = actor_frame(&a), last = MODEL_FRAMES - 1;
+	uint64_t *words = pfn_to_virt(map);
+
+	OK(CALL4(FRAME_GIVE, 0, a.cap, last, 1));
+	OK(CALL4(DOMAIN_CTL, a.cap, EXO_DOM_PAGE, page, 0));
+	((struct exo_domain_page *)pfn_to_virt(page))->spare[0] = map;
+	for (unsigned i = 0; i < MODEL_FRAMES / 64; i++)
+		words[i] = frame_table[64 * i + 63].owner == a.d->id && 64 * i + 63 < last ? 0 : 1ul << 63;
+	OK(CALL3(DOMAIN_REVOKE, a.cap, 1, model_time + 1000000));
+	CHECK(frame_table[last].owner == model_init()->id && !words[MODEL_FRAMES / 64 - 1], "the last one");
 }

@@ -20,7 +20,10 @@ TEST(machine_calls)
 	IS(CALL3(LOG_WRITE, 89, 0x1000, 6), CAP, 1);
 	IS(CALL3(MACHINE_CTL, 91, EXO_M_TRACE, 1), RIGHT, 1);
 	IS(CALL3(MACHINE_CTL, 90, 99, 1), ARG, 2);
-	OK(CALL3(MACHINE_CTL, 90, EXO_M_TRACE, 1));
+	OK(CALL3(MACHINE_CTL, 90, EXO_M_TRACE, 5));
+	CHECK(trace_kinds == 5, "traced");
+	OK(CALL3(MACHINE_CTL, 90, EXO_M_TRACE, 0));
+	CHECK(!trace_kinds, "no more");
 	CHECK(CALL3(MACHINE_CTL, 90, EXO_M_IDLE, 77).value == 0, "no CPU idles");
 	CHECK(model_panics(reboot), "reboots");
 	kernel_unlock();

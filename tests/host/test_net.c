@@ -354,6 +354,7 @@ TEST(net_gives_a_part)
 	arrive(80, 60);		/* from 4000 */
 	CHECK(got(&rb).value == 60, "b has it");
 	model_run(0, a.d);
+	IS(CALL2(FLOW_BIND, 22, 0), STATE, 1);	/* it is in b's ring, which is none of a's affairs */
 	OK(CALL2(CAP_REVOKE, 0, 22));	/* b's copy, by which it was bound, goes */
 	put(&rb, actor_frame(&b), 0, 2000);
 	arrive(80, 60);
@@ -499,6 +500,31 @@ TEST(net_silent_card)
 	audit();
 }
 
+/* A card that has more room than the kernel keeps track of. */
+TEST(net_room_is_bounded)
+{
+	uint32_t frame = fresh();
+
+	setup();
+	struct user more = ring_make(35, EXO_RING_TRANSMIT, EVENT);
+	for (unsigned i = 0; i < 2; i++) {
+		OK(DERIVE(ALL, EXO_FLOW_OPTIONS(EXO_FLOW_TRANSMIT, 0), 40 + i, V4, TCP));
+		OK(CALL2(FLOW_BIND, 40 + i, i ? 35 : OUT));
+	}
+	tcp(pfn_to_virt(frame), 1, 2);
+	model_nets[0].depth = NET_QUEUE + 1;
+	for (unsigned i = 0; i < EXO_PACKET_SLOTS; i++)
+		put(&out, frame, 0, 60);
+	OK(submit(&out));
+	CHECK(model_nets[0].started == NET_QUEUE, "as many as there may be");
+	put(&more, frame, 0, 60);
+	IS(submit(&more), AGAIN, 0);
+	CHECK(model_nets[0].started == NET_QUEUE && nets[0].waiting, "no more");
+	model_net_finish(0, 1);
+	CHECK(!nets[0].waiting, "told");
+	OK(submit(&more));
+}
+
 /* The times of a card that does not answer, to the nanosecond. */
 TEST(net_times_are_exact)
 {
@@ -554,12 +580,15 @@ TEST(net_slow_reset)
 TEST(net_link)
 {
 	setup();
+	unsigned logged = model_logged;
+	model_net_finish(0, 0);
+	CHECK(model_logged == logged, "nothing new");
 	model_nets[0].link = false;
 	model_net_finish(0, 0);
-	CHECK(!info(ALL)->link, "down");
+	CHECK(!info(ALL)->link && model_logged == logged + 1, "down");
 	model_nets[0].link = true;
 	model_net_finish(0, 0);
-	CHECK(info(ALL)->link, "up");
+	CHECK(info(ALL)->link && model_logged == logged + 2, "up");
 }
 
 /* Whether the event came since the last time. */

@@ -42,6 +42,27 @@ TEST(ports_forget_who_had_them)
 		"the others stay");
 }
 
+/* They are closed wherever they stand among a domain's. */
+TEST(ports_move_from_any_place)
+{
+	struct actor a = actor_make(60);
+
+	for (unsigned i = 0; i < DOMAIN_PORTS; i++) {
+		device_put(90 + i, &(struct device){ .port = 0x60 + 8 * i, .port_count = 5 });
+		OK(CALL6(CAP_COPY, a.cap, 20 + i, 90 + i, EXO_R_USE, 0, 0));
+	}
+	CHECK(model_run(0, a.d), "runs");
+	for (unsigned i = 0; i < DOMAIN_PORTS; i++)
+		OK(CALL2(DEVICE_CTL, 20 + i, EXO_DEV_PORTS));
+	CHECK(model_run(0, model_init()), "runs");
+	for (unsigned i = 0; i < DOMAIN_PORTS; i++) {
+		CHECK(a.d->ports[i].first == 0x60 + 8 * i && a.d->ports[i].count == 5, "place %u", i);
+		OK(CALL2(DEVICE_CTL, 90 + i, EXO_DEV_PORTS));
+		for (unsigned j = 0; j < DOMAIN_PORTS; j++)
+			CHECK(!a.d->ports[j].count == (j <= i), "place %u of %u", j, i);
+	}
+}
+
 /* As many interrupts as there may be are told apart. */
 TEST(interrupts_of_a_full_table)
 {

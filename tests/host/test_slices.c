@@ -1,5 +1,6 @@
 /* Slices: what is counted when a context leaves its CPU, which slots a capability's end unbinds, and who
  * goes on when its domain does. */
+#include "exo/core/disk.h"
 #include "tests/host/test.h"
 
 #define SLICE	1000000ul
@@ -22,7 +23,9 @@ TEST(switches_are_counted_one_by_one)
 		struct exo_control *goes = context_control(c->current), *comes = context_control(c->current == x ? y : x);
 		uint64_t forced = goes->forced, other = comes->forced, switches = comes->switches, all = c->slices->switches;
 
+		disks_deadline = nets_deadline = EXO_FOREVER;
 		tick_at(1, c->slot_end);
+		CHECK(model_timer_at(1) == c->slot_end && c->slot_end > model_time, "until its slice ends");
 		CHECK(c->control == comes && c->slices->running == c->current->id, "the other runs");
 		CHECK(goes->forced == forced + 1 && comes->forced == other, "by force");
 		CHECK(comes->switches == switches + 1 && c->slices->switches == all + 1, "one switch");

@@ -58,8 +58,13 @@ TEST(ticks_are_bounded)
 	CHECK(timer_next(w) == base, "some time in it: too many to tell");
 	timer_run(w, base + 10);
 	CHECK(x[100]->timers[TIMER_USER].slot, "it stands behind 100 others");
-	for (unsigned i = 0; i < 50; i++)
+	for (unsigned i = 0; i < 36; i++)
 		timer_cancel(x[i], TIMER_USER);
+	CHECK(timer_next(w) == base, "one too many");
+	for (unsigned i = 36; i < 50; i++) {
+		timer_cancel(x[i], TIMER_USER);
+		CHECK(timer_next(w) == base + 10, "the last of %u", 100 - i);
+	}
 	CHECK(timer_next(w) == base + 10, "of the rest");
 	timer_run(w, base + 10);
 	CHECK(!x[100]->timers[TIMER_USER].slot && x[50]->timers[TIMER_USER].slot, "it alone");
