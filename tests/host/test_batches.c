@@ -16,7 +16,8 @@ TEST(batches_of_the_greatest_length)
 		for (unsigned i = 0; i < LONGEST + extra; i++)
 			items()[i] = (struct exo_pt_item){ (table << 12) + i % 512 * 8, i & 1024 ? 0 : pte(frame, RW) };
 		r = CALL6(PT_WRITE, 0, WINDOW, LONGEST + extra, 0, EXO_FLUSH_LOCAL | EXO_FLUSH_VA, 0x400000);
-		CHECK(r.status == (extra ? EXO_AGAIN : EXO_OK) && r.value == LONGEST, "%lu of %u", r.value, LONGEST + extra);
+		CHECK(r.status == (extra ? EXO_AGAIN : EXO_OK) && r.value == LONGEST,
+			"%lu of %u", r.value, LONGEST + extra);
 		audit();
 	}
 }
@@ -37,7 +38,8 @@ TEST(batches_read_entries_no_more_than_they_must)
 				round < 4 ? pte(frame[round < 3 ? i : 63 - i], round == 1 ? RO : RW) : 0 };
 		before = model_entry_reads;
 		OK(CALL4(PT_WRITE, 0, WINDOW, 64, 0));
-		CHECK(model_entry_reads - before == (round == 1 || round == 2 ? 64 : 128), "round %u: %u", round,
+		CHECK(model_entry_reads - before == (round == 1 || round == 2 ? 64 : 128),
+			"round %u: %u", round,
 			model_entry_reads - before);
 		audit();
 	}
@@ -53,7 +55,8 @@ TEST(exchanges_are_one_step)
 	items()[0] = (struct exo_pt_item){ (table << 12) + EXO_PT_XCHG, pte(frame, RO) };
 	unsigned before = model_entry_reads;
 	OK(CALL4(PT_WRITE, 0, WINDOW, 1, 0));
-	CHECK(model_entry_reads == before && items()[0].val == pte(frame, RW), "the old one comes back");
+	CHECK(model_entry_reads == before && items()[0].val == pte(frame, RW),
+		"the old one comes back");
 }
 
 /* Either bit is read and cleared alone, or both. */
@@ -71,9 +74,11 @@ TEST(bits_are_cleaned_as_asked)
 			OK(pt_set(table, i, pte(frame, RW | both), 0));
 		struct result r = CALL6(PT_CLEAN, 0, table, 1, 511, WINDOW + 0x4000, which);
 		OK(r);
-		CHECK(r.value == 1 && pt_get(table, 511) == pte(frame, RW | (both & ~gone)), "bits %u", which);
+		CHECK(r.value == 1 && pt_get(table, 511) == pte(frame, RW | (both & ~gone)),
+			"bits %u", which);
 		CHECK(pt_get(table, 0) == pte(frame, RW | both), "not the one before");
-		CHECK(map[7] == (which & EXO_CLEAN_A ? 1ul << 63 : 0) && map[15] == (which & EXO_CLEAN_D ? 1ul << 63 : 0) &&
+		CHECK(map[7] == (which & EXO_CLEAN_A ? 1ul << 63 : 0) &&
+			map[15] == (which & EXO_CLEAN_D ? 1ul << 63 : 0) &&
 			!map[0] && !map[8], "told: %u", which);
 	}
 }
@@ -106,7 +111,8 @@ TEST(entries_change_their_rights)
 			items()[0] = (struct exo_pt_item){ (table << 12) + 24 + ops[k], value };
 			OK(CALL4(PT_WRITE, 0, WINDOW, 1, 0));
 			CHECK(pt_get(table, 3) == value && frame_table[frame].mapped == 1 &&
-				frame_table[frame].writable == !(i & 1), "operation %u, entry %lx", ops[k], pt_get(table, 3));
+				frame_table[frame].writable == !(i & 1),
+				"operation %u, entry %lx", ops[k], pt_get(table, 3));
 			audit();
 		}
 }

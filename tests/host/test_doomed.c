@@ -42,7 +42,9 @@ TEST(doomed_frames_are_found_behind_others)
 		IS(CALL3(DOMAIN_REVOKE, h.a.cap, 3, 0), AGAIN, 0);
 		struct result r = FINISH(CALL3(DOMAIN_REVOKE, h.a.cap, 3, 0));
 		OK(r);
-		CHECK(!pt_get(h.table[1], 5) && frame_table[h.region + 300].owner == model_init()->id, "place %u", at);
+		CHECK(!pt_get(h.table[1], 5) &&
+			frame_table[h.region + 300].owner == model_init()->id,
+			"place %u", at);
 		CHECK(h.page->repo_count == 3, "three, as asked for");
 		audit();
 	}
@@ -62,7 +64,8 @@ TEST(doomed_frames_are_in_no_new_large_page)
 		for (unsigned i = 0; i < 3; i++)
 			d->doomed[i] = i == at ? h.region + 511 : h.a.first + i;
 		IS(pt_set(h.table[1], 5, large, 0), BUSY, 2);
-		CHECK(region_doomed(d, h.region) && !region_doomed(d, h.region + 512), "region of number %u", at);
+		CHECK(region_doomed(d, h.region) && !region_doomed(d, h.region + 512),
+			"region of number %u", at);
 		d->doomed[at] |= DOOMED_OFFERED;
 		IS(pt_set(h.table[1], 5, large, 0), BUSY, 2);
 	}
@@ -89,7 +92,8 @@ TEST(orders_begin_anew)
 		IS(CALL3(DOMAIN_REVOKE, a.cap, 2, 0), AGAIN, 0);
 		OK(FINISH(CALL3(DOMAIN_REVOKE, a.cap, 2, 0)));
 		for (unsigned i = 0; i < 3; i++)
-			CHECK((frame_table[frame[3 * round + i]].owner == model_init()->id) == (i < 2), "round %u: %u", round, i);
+			CHECK((frame_table[frame[3 * round + i]].owner == model_init()->id) == (i < 2),
+				"round %u: %u", round, i);
 		CHECK(p->repo_count == 2 * round + 2, "noted");
 	}
 }
@@ -117,7 +121,8 @@ TEST(sweeps_are_made_for_what_is_mapped)
 		if (!round)
 			OK(CALL3(DOMAIN_REVOKE, a.cap, 0, 0));
 	}
-	CHECK(frame_table[idle].owner == model_init()->id && frame_table[mapped].owner == a.d->id, "the idle one");
+	CHECK(frame_table[idle].owner == model_init()->id && frame_table[mapped].owner == a.d->id,
+		"the idle one");
 }
 
 /* As many may be wanted as there are numbers for. */
@@ -146,5 +151,6 @@ TEST(offers_are_found_at_once)
 	for (unsigned i = 0; i < MODEL_FRAMES / 64; i++)
 		words[i] = frame_table[64 * i + 63].owner == a.d->id && 64 * i + 63 < last ? 0 : 1ul << 63;
 	OK(CALL3(DOMAIN_REVOKE, a.cap, 1, model_time + 1000000));
-	CHECK(frame_table[last].owner == model_init()->id && !words[MODEL_FRAMES / 64 - 1], "the last one");
+	CHECK(frame_table[last].owner == model_init()->id && !words[MODEL_FRAMES / 64 - 1],
+		"the last one");
 }

@@ -35,7 +35,8 @@ TEST(domains_tell_how_they_ended)
 	CHECK(info(a.cap)->state == EXO_DS_EXITED && info(a.cap)->reason == EXO_DEAD_EXIT &&
 		info(a.cap)->status == 0x123456789abcul, "exited");
 	OK(FINISH(CALL1(DOMAIN_DESTROY, a.cap)));
-	CHECK(info(a.cap)->state == EXO_DS_DYING && info(a.cap)->reason == EXO_DEAD_EXIT && !info(a.cap)->frames &&
+	CHECK(info(a.cap)->state == EXO_DS_DYING && info(a.cap)->reason == EXO_DEAD_EXIT &&
+		!info(a.cap)->frames &&
 		!info(a.cap)->contexts, "and gone");
 	struct actor b = actor_make(60);
 	OK(FINISH(CALL1(DOMAIN_DESTROY, b.cap)));
@@ -71,8 +72,10 @@ TEST(cpus_begin_now)
 
 	model_time = 1ul << 40;
 	sched_init_cpu(&c, &page);
-	CHECK(c.wheel.now == model_time && c.switched == model_time && c.slot_start == model_time, "now");
-	CHECK(c.slot_end == model_time + 10000000 && c.slice == &page.slice[0] && page.cpu == 2 && page.count == 64 &&
+	CHECK(c.wheel.now == model_time && c.switched == model_time && c.slot_start == model_time,
+		"now");
+	CHECK(c.slot_end == model_time + 10000000 && c.slice == &page.slice[0] && page.cpu == 2 &&
+		page.count == 64 &&
 		page.slice[63].length == 10000000, "its first slice");
 	CHECK(!c.current && c.resched == EXO_RESCHED_PICK, "it looks for work");
 }

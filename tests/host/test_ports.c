@@ -33,12 +33,14 @@ TEST(ports_forget_who_had_them)
 	memcpy(before, pfn_to_virt(object), sizeof before);
 	OK(CALL2(DEVICE_CTL, 90, EXO_DEV_PORTS));
 	CHECK(!memcmp(before, pfn_to_virt(object), sizeof before), "init's data stay");
-	CHECK(model_init()->ports[0].first == 0x60 && model_init()->ports[0].count == 5, "open again");
+	CHECK(model_init()->ports[0].first == 0x60 && model_init()->ports[0].count == 5,
+		"open again");
 	/* Of several, the ones that are lost. */
 	device_put(91, &(struct device){ .port = 0x70, .port_count = 2 });
 	OK(CALL2(DEVICE_CTL, 91, EXO_DEV_PORTS));
 	OK(CALL2(CAP_DELETE, 0, 90));
-	CHECK(!model_init()->ports[0].count && model_init()->ports[1].first == 0x70 && model_init()->ports[1].count == 2,
+	CHECK(!model_init()->ports[0].count && model_init()->ports[1].first == 0x70 &&
+		model_init()->ports[1].count == 2,
 		"the others stay");
 }
 
@@ -56,7 +58,8 @@ TEST(ports_move_from_any_place)
 		OK(CALL2(DEVICE_CTL, 20 + i, EXO_DEV_PORTS));
 	CHECK(model_run(0, model_init()), "runs");
 	for (unsigned i = 0; i < DOMAIN_PORTS; i++) {
-		CHECK(a.d->ports[i].first == 0x60 + 8 * i && a.d->ports[i].count == 5, "place %u", i);
+		CHECK(a.d->ports[i].first == 0x60 + 8 * i && a.d->ports[i].count == 5,
+			"place %u", i);
 		OK(CALL2(DEVICE_CTL, 90 + i, EXO_DEV_PORTS));
 		for (unsigned j = 0; j < DOMAIN_PORTS; j++)
 			CHECK(!a.d->ports[j].count == (j <= i), "place %u of %u", j, i);

@@ -75,9 +75,12 @@ TEST(upcalls_enter_a_known_state)
 	regs()->ss = 0;
 	regs()->rflags = 0x40ed7;
 	upcall_deliver(EXO_UP_EXCEPTION, 3, 0, 0);
-	CHECK(regs()->rip == 0x1000 && regs()->cs == EXO_CS64 && regs()->ss == EXO_SS && regs()->rflags == 0x202, "entered");
+	CHECK(regs()->rip == 0x1000 && regs()->cs == EXO_CS64 && regs()->ss == EXO_SS &&
+		regs()->rflags == 0x202,
+		"entered");
 	struct exo_upcall *f = (void *)(model_window[0] + (regs()->rsp - WINDOW));
-	CHECK(f->rflags == 0x40ed7 && f->cs == (EXO_CS64 & ~0x30ul) && !f->ss, "and told of the other one");
+	CHECK(f->rflags == 0x40ed7 && f->cs == (EXO_CS64 & ~0x30ul) && !f->ss,
+		"and told of the other one");
 }
 
 /* The running context's mask moves at once. */
@@ -89,6 +92,7 @@ TEST(masks_move_at_once)
 	CHECK(this_cpu()->pair == (void *)((uint8_t *)pfn_to_virt(page) + 4094), "there");
 	audit();
 	OK(CALL4(CONTEXT_CTL, 0, EXO_CTX_MASK_AT, 0, 0));
-	CHECK(this_cpu()->pair == (void *)&control()->pending && !frame_table[page].pins, "and back");
+	CHECK(this_cpu()->pair == (void *)&control()->pending && !frame_table[page].pins,
+		"and back");
 	audit();
 }

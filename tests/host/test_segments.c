@@ -18,7 +18,8 @@ TEST(descriptors_are_of_user_data)
 
 			this_cpu()->current->tls[0] = 0;
 			struct result r = tls_set(desc);
-			CHECK(r.status == (good ? FAIL(OK, 0) : FAIL(ARG, 3)), "access %x, L %u: %lx", access, large, r.status);
+			CHECK(r.status == (good ? FAIL(OK, 0) : FAIL(ARG, 3)),
+				"access %x, L %u: %lx", access, large, r.status);
 			CHECK(this_cpu()->current->tls[0] == (good ? desc : 0), "kept: %x", access);
 		}
 	for (unsigned i = 0; i < 5; i++)
@@ -33,7 +34,8 @@ TEST(descriptors_have_their_places)
 	for (unsigned i = 0; i < 4; i++)
 		OK(CALL3(SEGMENT_SET, EXO_SEG_TLS, 12 + i, TLS | i));
 	for (unsigned i = 0; i < 4; i++)
-		CHECK(this_cpu()->current->tls[i] == (TLS | i) && model_tls(0)[i] == (TLS | i), "number %u", i);
+		CHECK(this_cpu()->current->tls[i] == (TLS | i) && model_tls(0)[i] == (TLS | i),
+			"number %u", i);
 	OK(CALL3(SEGMENT_SET, EXO_SEG_TLS, 14, 0));
 	CHECK(!model_tls(0)[2] && model_tls(0)[3], "the third is gone");
 }

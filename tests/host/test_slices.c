@@ -25,10 +25,13 @@ TEST(switches_are_counted_one_by_one)
 
 		disks_deadline = nets_deadline = EXO_FOREVER;
 		tick_at(1, c->slot_end);
-		CHECK(model_timer_at(1) == c->slot_end && c->slot_end > model_time, "until its slice ends");
-		CHECK(c->control == comes && c->slices->running == c->current->id, "the other runs");
+		CHECK(model_timer_at(1) == c->slot_end && c->slot_end > model_time,
+			"until its slice ends");
+		CHECK(c->control == comes && c->slices->running == c->current->id,
+			"the other runs");
 		CHECK(goes->forced == forced + 1 && comes->forced == other, "by force");
-		CHECK(comes->switches == switches + 1 && c->slices->switches == all + 1, "one switch");
+		CHECK(comes->switches == switches + 1 && c->slices->switches == all + 1,
+			"one switch");
 	}
 	struct exo_control *goes = c->control;
 	uint64_t forced = goes->forced;
@@ -56,9 +59,11 @@ TEST(slots_are_lost_with_their_capability)
 		bool lost = i == 8 || i == 10;
 
 		CHECK(slice[i].context == (lost ? 0 : i == 9 ? y->id : x->id), "slot %u", i);
-		CHECK(slice[i].domain == (lost ? 0 : i == 9 ? b.d->id : a.d->id), "slot %u's domain", i);
+		CHECK(slice[i].domain == (lost ? 0 : i == 9 ? b.d->id : a.d->id),
+			"slot %u's domain", i);
 	}
-	CHECK(x->slices == 61 && a.d->slices == 61 && y->slices == 1 && b.d->slices == 1, "counted");
+	CHECK(x->slices == 61 && a.d->slices == 61 && y->slices == 1 && b.d->slices == 1,
+		"counted");
 	IS(CALL4(SLICE_CTL, 91, 3, 0, 0), ARG, 2);
 	OK(CALL4(SLICE_CTL, 91, 2, 0, y->cap % 128));
 	CHECK(slice[10].context == y->id && slice[10].length == 10000000, "the last slot");
@@ -66,7 +71,8 @@ TEST(slots_are_lost_with_their_capability)
 	OK(CALL4(SLICE_CTL, 90, 1, 1000000000, 0));
 	IS(CALL4(SLICE_CTL, 90, 2, 99999, 0), ARG, 3);
 	IS(CALL4(SLICE_CTL, 90, 2, 1000000001, 0), ARG, 3);
-	CHECK(slice[0].length == 100000 && slice[1].length == 1000000000, "the shortest and the longest");
+	CHECK(slice[0].length == 100000 && slice[1].length == 1000000000,
+		"the shortest and the longest");
 }
 
 /* Who was stopped by name meanwhile does not go on with its domain. */
