@@ -67,7 +67,7 @@ class Bench:
         self.build = build
         self.sources = sorted(glob.glob("exo/core/*.c") + glob.glob("exo/net/*.c"))
         self.tests = [os.path.join(build, "h", os.path.splitext(s)[0] + ".o")
-                      for s in sorted(glob.glob("tests/host/test_*.c"))]
+                      for s in sorted(glob.glob("tests/host/test_*.c")) + ["tests/host/actors.c"]]
         self.model = [os.path.join(build, "h", os.path.splitext(s)[0] + ".o")
                       for s in sorted(glob.glob("tests/host/model*.c")) + ["tests/host/audit.c"]]
         self.fuzz = [os.path.join(build, "h/tests/host/fuzz.o")]
