@@ -250,7 +250,8 @@ _Static_assert(sizeof(struct exo_resume) == 72, "nine words");
 
 /* context_ctl operations. */
 enum exo_context_op {
-	EXO_CTX_ROOTS,		/* a: pfn of the K root (its U partner comes with it) */
+	EXO_CTX_ROOTS,		/* a: pfn of the K root (its U partner comes with it); b: a new partner
+				 * for it, as by root_pair (of a calling context; 0: no change) */
 	EXO_CTX_ROUTE,		/* [a, b): `syscall` instructions here reach the kernel */
 	EXO_CTX_MASK_AT,	/* a: pfn, b: offset of the {pending, mask} byte pair; a = 0: back
 				 * to the control page */

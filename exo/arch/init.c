@@ -80,8 +80,8 @@ static void place(uint64_t va, uint64_t pfn, uint64_t flags)
 
 static void tables_type(void)
 {
-	for (unsigned level = 1; level <= 4; level++)
-		must(table_make(init, table[level], level), "a page table");
+	for (unsigned level = 1, units = 0; level <= 4; level++)
+		must(table_make(init, table[level], level, &units), "a page table");
 }
 
 /* ---- its program --------------------------------------------------------------------- */

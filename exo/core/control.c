@@ -1,11 +1,16 @@
 /* context_ctl and segment_set: what the holder of a context may change about it. */
 #include "context.h"
+#include "table.h"
 
 static bool is_here(const struct context *x) { return x == this_cpu()->current; }
 static bool is_elsewhere(const struct context *x) { return x->running && !is_here(x); }
 
-static uint64_t set_roots(struct context *x, uint64_t k)
+/* u: a new partner of k, or 0.  Pairs are the domain's: its own contexts change them. */
+static uint64_t set_roots(struct context *x, uint64_t k, uint64_t u)
 {
+	uint64_t status = !u ? EXO_OK : is_here(x) ? root_pair(current_domain(), k, u, 3) : FAIL(ARG, 4);
+	if (status)
+		return status;
 	if (!root_loadable(x->domain, k))
 		return FAIL(TYPE, 3);
 	if (is_elsewhere(x))
@@ -103,7 +108,7 @@ uint64_t call_context_ctl(struct call *c)
 	uint64_t a = c->rdx, b = c->r10;
 	switch (c->rsi) {
 	case EXO_CTX_ROOTS:
-		return set_roots(x, a);
+		return set_roots(x, a, b);
 	case EXO_CTX_ROUTE:
 		return set_route(x, a, b);
 	case EXO_CTX_MASK_AT:

@@ -42,7 +42,7 @@ static uint64_t end_contexts(struct domain *d, unsigned *budget)
  * list's front meanwhile. */
 static uint64_t end_tables(struct domain *d, unsigned *budget)
 {
-	for (; d->level; d->level--, d->cursor = d->frames_head) {
+	for (unsigned units = 0; d->level; d->level--, d->cursor = d->frames_head) {
 		uint32_t pfn = d->cursor, last = pfn ? frame_at(d->frames_head)->prev : 0;
 
 		while (pfn && type_is_table(frame_at(pfn)->type)) {
@@ -54,7 +54,7 @@ static uint64_t end_tables(struct domain *d, unsigned *budget)
 				return EXO_AGAIN;
 			if (d->level == 5 && f->type == EXO_F_PT4)
 				root_unpair(pfn);
-			if (mine && !table_untype(d, pfn))
+			if (mine && !table_untype(d, pfn, &units))
 				return EXO_AGAIN;	/* a CPU is about to let go of the root */
 			d->cursor = pfn = next;
 		}

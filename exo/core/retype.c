@@ -56,7 +56,7 @@ static void entries_commit(struct domain *d, uint64_t *entries, unsigned level)
 
 /* Levels below 4 get their type before the check: a table may not hold a writable mapping of
  * itself.  Level 4 gets it last: whoever sees the type may load the root (root_loadable). */
-static uint64_t make(struct domain *d, uint64_t pfn, unsigned level, unsigned *units)
+uint64_t table_make(struct domain *d, uint64_t pfn, unsigned level, unsigned *units)
 {
 	const struct exo_frame *f = frame_at(pfn);
 	unsigned type = EXO_F_PT1 + level - 1;
@@ -77,13 +77,6 @@ static uint64_t make(struct domain *d, uint64_t pfn, unsigned level, unsigned *u
 	if (!status && level == 4)
 		frame_set_type(pfn, type);
 	return status;
-}
-
-uint64_t table_make(struct domain *d, uint64_t pfn, unsigned level)
-{
-	unsigned units = 0;
-
-	return make(d, pfn, level, &units);
 }
 
 /* ---- table to data ------------------------------------------------------ */
@@ -122,23 +115,18 @@ static void entries_drop(struct domain *d, uint64_t *entries, unsigned level, un
 			entry_drop(d, level, entries[i]);
 }
 
-static bool untype(struct domain *d, uint64_t pfn, unsigned *units)
+bool table_untype(struct domain *d, uint64_t pfn, unsigned *units)
 {
 	unsigned level = table_level(frame_at(pfn)->type);
 
 	if (level == 4 && !root_withdraw(pfn))
 		return false;
+	if (level == 4)
+		root_unpair(pfn);
 	frame_settle(pfn);
 	frame_set_type(pfn, EXO_F_DATA);
 	entries_drop(d, pfn_to_virt(pfn), level, units);
 	return true;
-}
-
-bool table_untype(struct domain *d, uint64_t pfn)
-{
-	unsigned units = 0;
-
-	return untype(d, pfn, &units);
 }
 
 static uint64_t unmake(struct domain *d, uint64_t pfn, unsigned *units)
@@ -147,9 +135,7 @@ static uint64_t unmake(struct domain *d, uint64_t pfn, unsigned *units)
 
 	if (!type_is_table(f->type))
 		return FAIL(TYPE, 2);
-	if (f->typerefs || (f->type == EXO_F_PT4 && f->writable))
-		return FAIL(BUSY, 2);
-	return untype(d, pfn, units) ? EXO_OK : FAIL(BUSY, 2);
+	return !f->typerefs && table_untype(d, pfn, units) ? EXO_OK : FAIL(BUSY, 2);
 }
 
 uint64_t call_frame_retype(struct call *c)
@@ -169,7 +155,7 @@ uint64_t call_frame_retype(struct call *c)
 
 		status = kind > EXO_KIND_PT4 ? FAIL(ARG, 2) : frame_own(d, pfn, 2);
 		if (!status)
-			status = kind ? make(d, pfn, kind, &units) : unmake(d, pfn, &units);
+			status = kind ? table_make(d, pfn, kind, &units) : unmake(d, pfn, &units);
 		if (status)
 			break;
 	}
@@ -191,30 +177,36 @@ void root_unpair(uint64_t k)
 	frame_at(u)->flags &= ~FRAME_ROOT_U;
 }
 
-uint64_t call_root_pair(struct call *c)
+uint64_t root_pair(struct domain *d, uint64_t k, uint64_t u, unsigned at)
 {
-	struct domain *d;
-	uint64_t k = c->rsi, u = c->rdx;
-	uint64_t status = cap_domain(c->rdi, EXO_R_MANAGE, 1, &d);
+	uint64_t status = frame_own(d, k, at);
 
-	if (status || (status = frame_own(d, k, 2)) || (u && (status = frame_own(d, u, 3))))
+	if (status || (u && (status = frame_own(d, u, at + 1))))
 		return status;
 	if (frame_at(k)->type != EXO_F_PT4)
-		return FAIL(TYPE, 2);
+		return FAIL(TYPE, at);
 	if (frame_at(k)->flags & FRAME_ROOT_U)
-		return FAIL(STATE, 2);
+		return FAIL(STATE, at);
 	if (u && frame_at(u)->type != EXO_F_PT4)
-		return FAIL(TYPE, 3);
+		return FAIL(TYPE, at + 1);
 	if (u && (u == k || frame_at(u)->writable))
-		return FAIL(STATE, 3);
+		return FAIL(STATE, at + 1);
 	if (u && u != frame_at(k)->writable && frame_at(u)->flags & FRAME_ROOT_U)
-		return FAIL(BUSY, 3);
+		return FAIL(BUSY, at + 1);
 	root_unpair(k);
 	if (u) {
 		frame_at(k)->writable = u;
 		frame_at(u)->typerefs++;
 		frame_at(u)->flags |= FRAME_ROOT_U;
 	}
-	c->rdx = 0;
 	return EXO_OK;
+}
+
+uint64_t call_root_pair(struct call *c)
+{
+	struct domain *d;
+	uint64_t u = c->rdx, status = cap_domain(c->rdi, EXO_R_MANAGE, 1, &d);
+
+	c->rdx = 0;
+	return status ? status : root_pair(d, c->rsi, u, 2);
 }

@@ -28,12 +28,14 @@ static inline bool is_kernel_slot(unsigned level, unsigned index)
 	return level == 4 && index >= EXO_KERNEL_SLOT_FIRST && index <= EXO_KERNEL_SLOT_LAST;
 }
 
-/* Makes an own data frame a table, as frame_retype does. */
-uint64_t table_make(struct domain *d, uint64_t pfn, unsigned level);
+/* Makes an own data frame a table, as frame_retype does; *units grows by its entries. */
+uint64_t table_make(struct domain *d, uint64_t pfn, unsigned level, unsigned *units);
+/* Makes u (0: nothing) the partner of an own root k, as root_pair does; k is argument `at`. */
+uint64_t root_pair(struct domain *d, uint64_t k, uint64_t u, unsigned at);
 void root_unpair(uint64_t k);			/* ends its pair, if any */
-/* Takes out all that a table counts for and makes it data.  It must not be referenced; false: a
- * CPU has the root loaded. */
-bool table_untype(struct domain *d, uint64_t pfn);
+/* Takes out all that a table counts for and makes it data; a K root's pair ends.  It must not be
+ * referenced; false: a CPU has the root loaded. */
+bool table_untype(struct domain *d, uint64_t pfn, unsigned *units);
 
 /* Sweeps d's page tables: SWEEP_DOOMED clears all entries to d's doomed frames, a slot's name
  * those to frames on that loan.  Helps a sweep in progress to its end first.  False when the

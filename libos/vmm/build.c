@@ -240,6 +240,6 @@ void vm_build(struct vm_start *start)
 	*start = (struct vm_start){ .root = vm.p2m[plan.map.first[4]], .entry = image.entry,
 		.stack = guest_va_of(plan.stack_pfn + 1),
 		.start_info = guest_va_of(plan.start_pfn) };
-	if (!vm.console_page || !vm.store_page || ram_adopt_root(start->root))
+	if (!vm.console_page || !vm.store_page || ram_root_slots(start->root, true))
 		vm_end(VM_END_BUG, "the first root, or the console's page");
 }

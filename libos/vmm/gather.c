@@ -107,6 +107,18 @@ static void take_table(struct gather *g, struct gather_tables *t, uint64_t item,
 	t->result[t->n++] = result;
 }
 
+/* A root with something in the upper half, but the last slot, is most likely a kernel's: the
+ * monitor's slots come with the writes, so that loading it needs no more. */
+static void adopt_ahead(struct gather *g, uint64_t mfn, uint64_t result)
+{
+	const struct note *n = note_of(mfn);
+	if (!n || n->level || g->writes + RAM_ROOT_SLOTS > GATHER_WRITES ||
+	    entry_next(table_of(mfn), LAST_SLOT + 1) >= TABLE_ENTRIES - 1)
+		return;
+	for (unsigned i = ram_slot_items(mfn, true, &g->write[g->writes]); i; i--)
+		g->result[g->writes++] = result;
+}
+
 static bool is_tables(uint32_t cmd) { return cmd <= XEN_UNPIN; }
 static bool is_root(uint32_t cmd) { return cmd == XEN_NEW_BASEPTR || cmd == XEN_NEW_USER_BASEPTR; }
 
@@ -135,6 +147,8 @@ bool gather_op(struct gather *g, const struct xen_mmuext_op *op, uint64_t result
 	} else {
 		if (g->unpin.n)
 			gather_run(g);
+		if (op->cmd == XEN_PIN_L4)
+			adopt_ahead(g, op->arg1, result);
 		take_table(g, &g->pin, op->arg1 << 8 | (op->cmd - XEN_PIN_L1 + 1), result);
 	}
 	return true;

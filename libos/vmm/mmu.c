@@ -36,11 +36,12 @@ static struct ahead {
 	uint64_t va[AHEAD];
 } ahead[VMM_VCPUS];
 
-/* Of the lower half, but its last region, whose last page is no address; 0: not known. */
+/* Of the lower half, whose last page is no address; 0: not known. */
 static uint64_t page_of(uint64_t entry)
 {
 	uint64_t place = note_of(entry >> EXO_PAGE_SHIFT)->place, slot = entry % EXO_PAGE_SIZE / 8;
-	return place < (1u << 26) - 1 && place ? place << 21 | slot << EXO_PAGE_SHIFT : 0;
+	uint64_t va = place << 21 | slot << EXO_PAGE_SHIFT;
+	return place && va < (1ul << 47) - EXO_PAGE_SIZE ? va : 0;
 }
 
 int64_t entry_clear(const struct vcpu *v, uint64_t entry, uint64_t value, uint64_t *old)
@@ -225,15 +226,17 @@ int64_t call_update_va_mapping(struct vcpu *v, const uint64_t a[6])
 
 /* ---- roots ------------------------------------------------------------------------------------- */
 
-/* Makes u the user root that the kernel loads with k. */
-static uint64_t pair(uint64_t k, uint64_t u)
+/* Loads k, and makes u (0: nothing) the user root that the kernel loads with it. */
+static uint64_t pair_load(uint64_t k, uint64_t u)
 {
-	if (note_of(k)->pair == u)
-		return EXO_OK;
-	table_unpair(k);
-	table_unpair(u);
-	uint64_t status = exo_root_pair(0, k, u).status;
-	if (!status) {
+	if (u && note_of(k)->pair != u) {
+		table_unpair(k);
+		table_unpair(u);
+	} else {
+		u = 0;
+	}
+	uint64_t status = exo_context_ctl(0, EXO_CTX_ROOTS, k, u, 0).status;
+	if (u && !status) {
 		note_of(k)->pair = u;
 		note_of(u)->pair = k;
 		note_of(u)->user = 1;
@@ -244,10 +247,8 @@ static uint64_t pair(uint64_t k, uint64_t u)
 /* One with the monitor's slots is a kernel root: user code would see the monitor. */
 static bool is_user_root(uint64_t u)
 {
-	struct note *n = note_of(u);
-	const uint64_t *t = table_of(u);
-	return n && n->level == 4 && !n->adopted &&
-		!(t[M2P_SLOT] | t[MONITOR_SLOT] | t[PHYSMAP_SLOT] | t[RAM_SLOT]);
+	const struct note *n = note_of(u);
+	return n && n->level == 4 && !n->adopted && !ram_root_slots(u, false);
 }
 
 static void user_ready_set(struct vcpu *v, bool paired)
@@ -263,14 +264,12 @@ static int64_t kernel_root_load(struct vcpu *v, uint64_t k, uint64_t u)
 	if (!n)
 		return -XEN_EINVAL;
 	int64_t e = table_promote(k, 4);
-	if (!e && !n->adopted && ram_adopt_root(k))
+	if (!e && !n->adopted && ram_root_slots(k, true))
 		e = -XEN_EINVAL;
 	if (!e)
 		n->adopted = 1;
 	table_ref(k);
-	if (!e && k != u && is_user_root(u))
-		pair(k, u);
-	if (!e && v->up && exo_context_ctl(0, EXO_CTX_ROOTS, k, 0, 0).status)
+	if (!e && v->up && pair_load(k, k != u && is_user_root(u) ? u : 0))
 		e = -XEN_EINVAL;
 	uint64_t unused = e ? k : v->root_k;
 	if (!e)
@@ -318,9 +317,9 @@ int64_t root_user_set(struct vcpu *v, uint64_t u)
 static uint64_t roots_pair(const struct vcpu *v)
 {
 	lock_take(&vm.lock);
-	uint64_t status = pair(v->root_k, v->root_u);
+	uint64_t status = pair_load(v->root_k, v->root_u);
 	lock_release(&vm.lock);
-	return status ? status : exo_context_ctl(0, EXO_CTX_ROOTS, v->root_k, 0, 0).status;
+	return status;
 }
 
 /* Before code of the user root runs. */

@@ -25,8 +25,7 @@ struct note *note_of(uint64_t mfn)
 	return ram_has(mfn) ? &chunks[(mfn - vm.mfn_lo) / CHUNK][(mfn - vm.mfn_lo) % CHUNK] : NULL;
 }
 
-/* The next entry from i on that is not 0: most are. */
-static unsigned entry_next(const uint64_t *e, unsigned i)
+unsigned entry_next(const uint64_t *e, unsigned i)
 {
 	while (i < TABLE_ENTRIES && !e[i])
 		i += i % 8 == 0 && !(e[i + 1] | e[i + 2] | e[i + 3] | e[i + 4] | e[i + 5] |
@@ -46,15 +45,20 @@ static void demote_flush(struct batch *b)
 	b->n = 0;
 }
 
+static void pair_forget(struct note *n)
+{
+	struct note *partner = note_of(n->pair);
+	n->pair = partner->pair = 0;
+	n->user = partner->user = 0;
+}
+
 void table_unpair(uint64_t mfn)
 {
 	struct note *n = note_of(mfn);
-	uint64_t partner = n->pair;
-	if (!partner)
+	if (!n->pair)
 		return;
-	exo_root_pair(0, n->user ? partner : mfn, 0);
-	n->pair = note_of(partner)->pair = 0;
-	n->user = note_of(partner)->user = 0;
+	exo_root_pair(0, n->user ? n->pair : mfn, 0);
+	pair_forget(n);
 }
 
 /* Top-down: its own item comes before those of what it alone has used. */
@@ -62,8 +66,10 @@ static void demote(struct batch *b, uint64_t mfn)
 {
 	struct note *n = note_of(mfn);
 	unsigned level = n->level;
-	if (level == 4)
+	if (level == 4 && n->user)
 		table_unpair(mfn);
+	else if (level == 4 && n->pair)
+		pair_forget(n);		/* the kernel ends it with the root */
 	if (b->n == BATCH)
 		demote_flush(b);
 	b->item[b->n++] = mfn << 8 | EXO_KIND_DATA;

@@ -158,14 +158,24 @@ void ram_build_end(void)
 	must(exo_tlb_flush(0, 0, EXO_FLUSH_ALL).status, "build window");
 }
 
-uint64_t ram_adopt_root(uint64_t mfn)
+unsigned ram_slot_items(uint64_t mfn, bool on, struct exo_pt_item item[RAM_ROOT_SLOTS])
 {
-	static const unsigned slots[] = { M2P_SLOT, MONITOR_SLOT, PHYSMAP_SLOT, RAM_SLOT };
-	struct exo_pt_item item[ARRAY_LEN(slots)];
-	for (unsigned i = 0; i < ARRAY_LEN(slots); i++)
-		item[i] = (struct exo_pt_item){ (mfn << EXO_PAGE_SHIFT) + 8 * slots[i],
-			pt_read((vm.monitor_root << EXO_PAGE_SHIFT) + 8 * slots[i]) };
-	return exo_pt_write_all(0, item, ARRAY_LEN(slots), 0, EXO_FLUSH_NONE, NULL);
+	static const unsigned slots[RAM_ROOT_SLOTS] = { M2P_SLOT, MONITOR_SLOT, PHYSMAP_SLOT, RAM_SLOT };
+	const uint64_t *table = ram_page(mfn);
+	unsigned n = 0;
+	for (unsigned i = 0; i < RAM_ROOT_SLOTS; i++) {
+		uint64_t ours = on ? pt_read((vm.monitor_root << EXO_PAGE_SHIFT) + 8 * slots[i]) : 0;
+		if ((table[slots[i]] ^ ours) & (EXO_PTE_FRAME | EXO_PTE_P))
+			item[n++] = (struct exo_pt_item){ (mfn << EXO_PAGE_SHIFT) + 8 * slots[i], ours };
+	}
+	return n;
+}
+
+uint64_t ram_root_slots(uint64_t mfn, bool on)
+{
+	struct exo_pt_item item[RAM_ROOT_SLOTS];
+	unsigned n = ram_slot_items(mfn, on, item);
+	return n ? exo_pt_write_all(0, item, n, 0, EXO_FLUSH_NONE, NULL) : EXO_OK;
 }
 
 /* ---- writable views for good ---------------------------------------------------------------- */

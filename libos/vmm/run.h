@@ -178,6 +178,8 @@ struct note {
 struct note *note_of(uint64_t mfn);	/* NULL: not a frame of the guest's */
 void notes_init(uint64_t root);	/* the builder's tables, pinned */
 static inline const uint64_t *table_of(uint64_t mfn) { return ram_page(mfn); }
+/* The first entry from i on that is not 0 (most are), or TABLE_ENTRIES. */
+unsigned entry_next(const uint64_t *e, unsigned i);
 /* Physical address of va's entry at `level` in a root; 0: a table above is missing. */
 uint64_t mmu_walk(uint64_t root, uint64_t va, unsigned level);
 

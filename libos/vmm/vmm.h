@@ -89,8 +89,10 @@ static inline bool ram_has(uint64_t mfn);	/* a frame of the guest's */
 static inline const void *ram_page(uint64_t mfn) { return (const void *)(RAM_BASE + mfn * EXO_PAGE_SIZE); }
 static inline void *ram_build(uint64_t pfn) { return (void *)(BUILD_BASE + pfn * EXO_PAGE_SIZE); }
 void m2p_set(uint64_t mfn, uint64_t pfn);
-/* Gives a typed L4 the monitor's slots; a status of the kernel's. */
-uint64_t ram_adopt_root(uint64_t mfn);
+/* The writes by which an L4 gets the monitor's slots, or loses them: how many. */
+#define RAM_ROOT_SLOTS	4u
+unsigned ram_slot_items(uint64_t mfn, bool on, struct exo_pt_item item[RAM_ROOT_SLOTS]);
+uint64_t ram_root_slots(uint64_t mfn, bool on);	/* carries them out; a status of the kernel's */
 /* A second, writable mapping of a guest frame, which can't become a page table meanwhile: NULL =
  * none possible.  Only in the roots of the monitor and of guest kernels. */
 void *ram_share(uint64_t mfn);

@@ -235,7 +235,6 @@ TEST(pairs)
 	IS(CALL3(ROOT_PAIR, 0, v, k), STATE, 3);
 	IS(CALL3(ROOT_PAIR, 0, v, u), BUSY, 3);
 	IS(retype(u, 0), BUSY, 2);
-	IS(retype(k, 0), BUSY, 2);
 	audit();
 	OK(CALL3(ROOT_PAIR, 0, k, v));
 	OK(retype(u, 0));
@@ -243,6 +242,43 @@ TEST(pairs)
 	OK(CALL3(ROOT_PAIR, 0, k, 0));
 	OK(retype(k, 0));
 	OK(retype(v, 0));
+}
+
+/* A pair ends with its K root, unless that stays. */
+TEST(pairs_end)
+{
+	struct actor a = actor_make(60);
+	uint32_t k = actor_frame(&a), u = actor_frame(&a), v = actor_frame(&a);
+	uint64_t *item = (uint64_t *)model_window[0];
+
+	CHECK(model_run(1, a.d), "runs");
+	model_on(1);
+	OK(retype(k, EXO_KIND_PT4));
+	OK(retype(u, EXO_KIND_PT4));
+	OK(CALL4(CONTEXT_CTL, 0, EXO_CTX_ROOTS, k, u));
+	model_on(0);
+	*item = (uint64_t)k << 8;
+	IS(CALL3(FRAME_RETYPE, a.cap, WINDOW, 1), BUSY, 2);
+	CHECK(frame_table[k].writable == u && frame_table[u].typerefs == 1, "loaded: it is a pair still");
+	audit();
+	model_on(1);
+	OK(CALL3(CONTEXT_CTL, 0, EXO_CTX_ROOTS, a.root));
+	model_on(0);
+	item[1] = (uint64_t)u << 8;
+	OK(CALL3(FRAME_RETYPE, a.cap, WINDOW, 2));
+	CHECK(!frame_table[k].writable && !frame_table[u].typerefs && !frame_table[u].flags &&
+		frame_table[u].type == EXO_F_DATA, "both are data");
+	audit();
+	/* What was the U partner is a K root like any. */
+	model_on(1);
+	OK(retype(k, EXO_KIND_PT4));
+	OK(retype(u, EXO_KIND_PT4));
+	OK(retype(v, EXO_KIND_PT4));
+	OK(CALL3(ROOT_PAIR, 0, k, u));
+	OK(retype(k, 0));
+	OK(CALL3(ROOT_PAIR, 0, u, v));
+	audit();
+	model_on(0);
 }
 
 TEST(entry_bits)

@@ -172,6 +172,37 @@ TEST(resume_loads)
 	CHECK(me()->root_u == u && !me()->in_user, "nothing has changed");
 }
 
+/* A root is loaded and paired at once, or nothing happens. */
+TEST(roots_pair)
+{
+	struct actor a = actor_on_1();
+	uint64_t other = context_on(&a, 0)->cap % 128;
+	uint32_t u = actor_frame(&a), k = actor_frame(&a), v = actor_frame(&a);
+
+	OK(retype(k, EXO_KIND_PT4));
+	OK(retype(u, EXO_KIND_PT4));
+	IS(CALL4(CONTEXT_CTL, 0, EXO_CTX_ROOTS, k, v), TYPE, 4);
+	IS(CALL4(CONTEXT_CTL, 0, EXO_CTX_ROOTS, k, 3), OWNER, 4);
+	IS(CALL4(CONTEXT_CTL, 0, EXO_CTX_ROOTS, k, k), STATE, 4);
+	IS(CALL4(CONTEXT_CTL, 0, EXO_CTX_ROOTS, 3, u), OWNER, 3);
+	IS(CALL4(CONTEXT_CTL, 0, EXO_CTX_ROOTS, v, u), TYPE, 3);
+	model_on(0);			/* its parent, who controls its contexts */
+	IS(CALL4(CONTEXT_CTL, other, EXO_CTX_ROOTS, k, u), ARG, 4);
+	model_on(1);
+	CHECK(this_cpu()->root == a.root && me()->root_k == a.root && !frame_table[k].writable, "nothing");
+	OK(CALL4(CONTEXT_CTL, 0, EXO_CTX_ROOTS, k, u));
+	CHECK(this_cpu()->root == k && me()->root_k == k && me()->root_u == u, "loaded");
+	CHECK(frame_table[k].writable == u && frame_table[u].typerefs == 1, "paired");
+	IS(CALL4(CONTEXT_CTL, 0, EXO_CTX_ROOTS, u, k), STATE, 3);
+	IS(CALL4(CONTEXT_CTL, 0, EXO_CTX_ROOTS, a.root, u), BUSY, 4);
+	OK(retype(v, EXO_KIND_PT4));
+	OK(CALL4(CONTEXT_CTL, 0, EXO_CTX_ROOTS, k, v));
+	CHECK(me()->root_u == v && !frame_table[u].typerefs, "another partner");
+	OK(CALL4(CONTEXT_CTL, 0, EXO_CTX_ROOTS, k, 0));
+	CHECK(me()->root_u == v, "0 changes nothing");
+	audit();
+}
+
 TEST(lost_k_root_kills)
 {
 	struct actor a = actor_on_1();

@@ -64,6 +64,7 @@ static uint64_t use_not_owned(void)
 		EXPECT(refused(CODE(exo_root_pair(0, pfn, 0))));
 		EXPECT(refused(CODE(exo_root_pair(0, self->root, pfn))) || !pfn);
 		EXPECT(refused(CODE(exo_context_ctl(0, EXO_CTX_ROOTS, pfn, 0, 0))));
+		EXPECT(refused(CODE(exo_context_ctl(0, EXO_CTX_ROOTS, self->root, pfn, 0))) || !pfn);
 		EXPECT(refused(CODE(exo_context_ctl(0, EXO_CTX_MASK_AT, pfn, 0, 0))) || !pfn);
 		EXPECT(refused(CODE(exo_domain_ctl(0, EXO_DOM_PAGE, pfn, 0))) || !pfn);
 		p.term[0][0] = (struct exo_term){ .addr = pfn << 12, .op = EXO_GE };
@@ -201,6 +202,14 @@ static uint64_t root_loaded(void)
 	EXPECT(CODE(exo_root_pair(0, u, self->root)) != EXO_OK);
 	EXPECT(CODE(exo_root_pair(0, u, u)) != EXO_OK);
 	EXPECT(!exo_root_pair(0, self->root, 0).status && !retype_one(u, EXO_KIND_DATA));
+	uint64_t k = pt_root(self->root, 0, 1), v = pt_root(self->root, 0, 1);
+	EXPECT(k && v && CODE(exo_context_ctl(0, EXO_CTX_ROOTS, self->root, self->root, 0)) != EXO_OK);
+	EXPECT(!exo_context_ctl(0, EXO_CTX_ROOTS, self->root, v, 0).status);
+	EXPECT(retype_one(self->root, EXO_KIND_DATA) == EXO_BUSY);
+	EXPECT(retype_one(v, EXO_KIND_DATA) == EXO_BUSY);	/* the refusal has not ended the pair */
+	EXPECT(CODE(exo_root_pair(0, k, v)) == EXO_BUSY && !exo_root_pair(0, self->root, 0).status);
+	EXPECT(!exo_root_pair(0, k, v).status && !retype_one(k, EXO_KIND_DATA));
+	EXPECT(!retype_one(v, EXO_KIND_DATA));			/* but this has */
 	uint64_t inner = PTE_PFN(pt_read(pt_find(self->root, (uint64_t)self, 4)));
 	EXPECT(retype_one(inner, EXO_KIND_DATA) == EXO_BUSY);
 	return 0;
