@@ -85,19 +85,22 @@ static inline void gc_touch(const void *p, bool write)
 }
 #define GC_GET(object, field) (gc_touch(object, false), (object)->field)
 
-/* After a store of a reference into an object. */
-static inline void gc_wrote(const void *slot)
+/* Before a store of a reference into an object: its page may leave between any two instructions,
+ * and with the card already marked it leaves as one that was written. */
+static inline void gc_writes(const void *slot)
 {
 	gc_touch(slot, true);
-	if (gc_mutator.cards)
+	if (gc_mutator.cards) {
 		gc_mutator.cards[(uintptr_t)slot >> GC_CARD] = 1;
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	}
 }
 /* Every store of a reference into an object goes through this.  `value` is computed first: it may
  * allocate. */
 #define GC_SET(object, field, value) do { \
 		__auto_type gc_value = (value); \
+		gc_writes(&(object)->field); \
 		(object)->field = gc_value; \
-		gc_wrote(&(object)->field); \
 	} while (0)
 
 /* ---- life -------------------------------------------------------------------- */

@@ -59,14 +59,49 @@ void gc_pager_add(const struct gc_pager *p)
 	pagers[i] = p;
 }
 
-/* Frames asked back: the pager's victims leave, and their frames go. */
-static uint64_t wanted;
+/* ---- frames asked back ------------------------------------------------------ */
+
+/* The pager's victims leave, and their frames go: at once where the program was interrupted, as it
+ * is by a page fault; if the runtime was, when that is done. */
+static volatile unsigned busy = 1;	/* calls of the runtime under way; gc_init is the first */
+static volatile bool asked;
+
+/* False: the rest at the next safepoint. */
+static bool answer(void)
+{
+	uint64_t wanted, left;
+	for (asked = false; (wanted = mmu_give(0)); gc_stats.revoked += wanted - left) {
+		uint64_t part = wanted < 64 ? wanted : 64;
+		paging_room(part);
+		if ((left = mmu_give(part)) == wanted) {
+			gc_mutator.poll = true;
+			return false;
+		}
+	}
+	return true;
+}
 
 static void on_revoke(uint64_t frames, uint64_t deadline)
 {
-	(void)deadline;
-	wanted = frames;
-	gc_mutator.poll = true;
+	(void)frames, (void)deadline;
+	asked = gc_mutator.poll = true;
+	if (busy || !port_idle())
+		return;
+	busy++;
+	answer();
+	busy--;
+}
+
+static void enter(void) { busy++; }
+
+/* Who asks from the last look on finds the program. */
+static void leave(void)
+{
+	bool all = true;
+	while (!--busy && asked && all) {
+		busy++;
+		all = answer();
+	}
 }
 
 /* ---- the beginning ---------------------------------------------------------- */
@@ -104,6 +139,7 @@ void gc_init(const struct gc_options *o)
 	gc_stats.start = port_time();
 	gc_step = o->step ? o->step : GC_STEP;
 	collector->init();
+	leave();
 }
 
 /* ---- roots ------------------------------------------------------------------ */
@@ -143,36 +179,32 @@ static void note_pause(uint64_t start, uint64_t ns)
 void gc_collect(enum gc_scope scope)
 {
 	uint64_t start = port_time();
+	enter();
 	paging_begin();
 	collector->collect(scope);
 	paging_end();
 	note_pause(start, port_time() - start);
 	if (verify && collector->verify)
 		collector->verify();
+	leave();
 }
 
 void gc_safepoint_slow(void)
 {
+	enter();
 	gc_mutator.poll = false;
 	if (paging_crowded())
 		gc_collect(GC_YOUNG);
-	while (wanted) {
-		uint64_t part = wanted < 64 ? wanted : 64, left;
-		paging_room(part);
-		left = mmu_give(part);
-		gc_stats.revoked += wanted - left;
-		if (left == wanted) {		/* so many at a time; the rest at the next safepoint */
-			gc_mutator.poll = true;
-			return;
-		}
-		wanted = left;
-	}
+	answer();
+	leave();
 }
 
 void *gc_new_slow(uint32_t refs, uint64_t bytes)
 {
 	uint64_t granules = (bytes + GC_GRANULE - 1) / GC_GRANULE;
 	gc_safepoint();
+	enter();
 	struct gc_object *o = collector->allocate(refs, granules);
+	leave();
 	return o ? o : gc_new(refs, bytes);
 }

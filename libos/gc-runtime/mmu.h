@@ -142,8 +142,9 @@ void mmu_on_fault(bool (*hook)(const struct mmu_fault *f));
  * mapped. */
 void mmu_discardable(uint32_t page, uint32_t n, bool on);
 /* Stage 1: so many frames more are wanted until `deadline` (ns, port.h's clock).  Called at any
- * moment, between two instructions of the program: the hook makes a note; the program answers by
- * mmu_give. */
+ * moment, between two instructions of the program, but not inside the fault hook: it answers by
+ * mmu_give, or, where the program may have been interrupted in this interface, makes a note, and the
+ * program answers. */
 void mmu_on_revoke(void (*hook)(uint64_t frames, uint64_t deadline));
 /* Gives up to n free frames of the pool back; how many are still wanted. */
 uint64_t mmu_give(uint64_t n);

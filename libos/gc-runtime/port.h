@@ -27,4 +27,7 @@ void port_close(int file);
  * memory.  NULL: none.  Never freed. */
 void *port_memory(uint64_t bytes);
 
+/* None of these functions is under way: a hook that interrupts the program may call them, too. */
+bool port_idle(void);
+
 #endif

@@ -6,6 +6,9 @@
 #define MEMORY_BASE	0x300000000000ul
 
 static uint64_t memory_next = MEMORY_BASE;
+static volatile unsigned under_way;	/* calls: of the proxy, of the frames' allocator */
+
+bool port_idle(void) { return !under_way; }
 
 /* Without a proxy, to the kernel's log, where the domain may write there. */
 static void print(unsigned stream, const char *format, va_list args)
@@ -13,9 +16,11 @@ static void print(unsigned stream, const char *format, va_list args)
 	char text[1024];
 	uint64_t cap;
 	int n = vsnprintf(text, sizeof text, format, args);
+	under_way++;
 	if (!proxy_signal_word(&cap))
 		log_line("%s", text);
 	proxy_write(stream, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+	under_way--;
 }
 
 void port_print(const char *format, ...)
@@ -49,41 +54,56 @@ uint64_t port_time(void) { return time_now(); }
 
 int port_open(const char *path, bool create)
 {
-	return proxy_open(path, PROXY_O_READ | PROXY_O_WRITE | (create ? PROXY_O_CREATE : 0));
-}
-
-static uint64_t part(uint64_t n) { return n < PROXY_SLOT_SIZE ? n : PROXY_SLOT_SIZE; }
-
-int64_t port_read(int file, uint64_t at, void *to, uint64_t n)
-{
-	return proxy_file(PROXY_READ, file, at, to, part(n));
+	under_way++;
+	int file = proxy_open(path, PROXY_O_READ | PROXY_O_WRITE | (create ? PROXY_O_CREATE : 0));
+	under_way--;
+	return file;
 }
 
 /* The protocol does not change what it sends. */
-int64_t port_write(int file, uint64_t at, const void *from, uint64_t n)
+static int64_t ask(unsigned op, int file, uint64_t at, const void *bytes, uint64_t n)
 {
-	return proxy_file(PROXY_WRITE, file, at, (void *)(uintptr_t)from, part(n));
+	under_way++;
+	int64_t done = proxy_file(op, file, at, (void *)(uintptr_t)bytes,
+		n < PROXY_SLOT_SIZE ? n : PROXY_SLOT_SIZE);
+	under_way--;
+	return done;
 }
 
-int64_t port_size(int file) { return proxy_file(PROXY_GETSIZE, file, 0, NULL, 0); }
-int64_t port_resize(int file, uint64_t size)
+int64_t port_read(int file, uint64_t at, void *to, uint64_t n)
 {
-	return proxy_file(PROXY_SETSIZE, file, size, NULL, 0);
+	return ask(PROXY_READ, file, at, to, n);
 }
-void port_close(int file) { proxy_file(PROXY_CLOSE, file, 0, NULL, 0); }
+
+int64_t port_write(int file, uint64_t at, const void *from, uint64_t n)
+{
+	return ask(PROXY_WRITE, file, at, from, n);
+}
+
+int64_t port_size(int file) { return ask(PROXY_GETSIZE, file, 0, NULL, 0); }
+int64_t port_resize(int file, uint64_t size) { return ask(PROXY_SETSIZE, file, size, NULL, 0); }
+void port_close(int file) { ask(PROXY_CLOSE, file, 0, NULL, 0); }
+
+static bool map_zeroed(uint64_t va, uint64_t pages)
+{
+	for (uint64_t i = 0; i < pages; i++) {
+		uint64_t pfn = frame_alloc_zero();
+		if (!pfn || pt_map(start_page->root, va + i * EXO_PAGE_SIZE, pfn, 1, PTE_RW, 0))
+			return false;
+	}
+	return true;
+}
 
 void *port_memory(uint64_t bytes)
 {
 	uint64_t pages = (bytes + EXO_PAGE_SIZE - 1) / EXO_PAGE_SIZE, va = memory_next;
 	if (pages + pages / 512 + 64 > frames_left())
 		return NULL;
-	for (uint64_t i = 0; i < pages; i++) {
-		uint64_t pfn = frame_alloc_zero();
-		if (!pfn || pt_map(start_page->root, va + i * EXO_PAGE_SIZE, pfn, 1, PTE_RW, 0))
-			return NULL;
-	}
+	under_way++;
 	memory_next += (pages + 1) * EXO_PAGE_SIZE;	/* a guard page */
-	return (void *)va;
+	bool mapped = map_zeroed(va, pages);
+	under_way--;
+	return mapped ? (void *)va : NULL;
 }
 
 uint8_t *port_begin(struct exo_start *start, uint64_t stack)

@@ -1,5 +1,6 @@
-/* The child of revoker.c: a program of the GC runtime that is asked for frames while it runs.  Status 0:
- * it gave enough, and its objects are as they were. */
+/* The child of revoker.c: a program of the GC runtime that is asked for frames while it runs.  Status
+ * 0: it gave enough, and its objects are as they were.  Options: `collector`, `pager`;
+ * `mode=loop`: it comes to no safepoint meanwhile. */
 #include "libos/common/common.h"
 #include "libos/gc-runtime/gc.h"
 #include "libos/gc-runtime/mmu.h"
@@ -8,6 +9,7 @@
 #define ENOUGH		300u		/* frames given */
 #define SLOTS		5000u
 #define STEPS		2000000u
+#define PATIENCE	(20 * NS_PER_SEC)
 
 struct item { struct gc_object gc; uint64_t name, word[24]; };
 struct list { struct gc_object gc; struct item *item[SLOTS]; };
@@ -23,14 +25,15 @@ static void renew(uint64_t i)
 	GC_SET(list, item[i], it);
 }
 
-static bool right(uint64_t i)
+static bool is(const struct item *it, uint64_t name)
 {
-	const struct item *it = list->item[i];
 	for (unsigned k = 0; k < 24; k++)
-		if (it->word[k] != i * 31 + k)
+		if (it->word[k] != name * 31 + k)
 			return false;
-	return it->name == i;
+	return it->name == name;
 }
+
+static bool right(uint64_t i) { return is(list->item[i], i); }
 
 static bool all_right(void)
 {
@@ -40,24 +43,60 @@ static bool all_right(void)
 	return true;
 }
 
+static bool enough(void) { return mmu_frames_total() <= FRAMES - ENOUGH; }
+
+/* Reads, writes, and stores of references: items change their places, and their content twice. */
+static int loop(void)
+{
+	uint64_t until = time_now() + PATIENCE;
+	for (uint64_t step = 0; !enough() && time_now() < until; step++) {
+		uint64_t i = step * 7919 % SLOTS, k = step * 31 % SLOTS;
+		struct item *one = list->item[i], *two = list->item[k];
+		GC_SET(list, item[i], two);
+		GC_SET(list, item[k], one);
+		one->word[step % 24]++;
+		if (two != one && !is(two, two->name))
+			return 2;
+		one->word[step % 24]--;
+	}
+	gc_collect(GC_FULL);			/* and looks at the heap */
+	static bool seen[SLOTS];
+	for (uint64_t i = 0; i < SLOTS; i++) {
+		const struct item *it = list->item[i];
+		if (it->name >= SLOTS || seen[it->name] || !is(it, it->name))
+			return 2;
+		seen[it->name] = true;
+	}
+	for (uint64_t i = 0; i < SLOTS; i++)
+		renew(i);
+	return !enough() ? 3 : gc_stats.revoked < ENOUGH ? 4 : all_right() ? 0 : 2;
+}
+
 int gc_main(unsigned argc, const char *(*arg)(unsigned i))
 {
 	struct gc_options options = { .memory = FRAMES * MMU_PAGE, .heap = 64 << 20, .store = "memory",
 		.verify = true };
+	static char collector[16], pager[16], mode[8];
 	(void)argc, (void)arg;
+	if (start_option(start_page, "collector", collector, sizeof collector) > 0)
+		options.collector = collector;
+	if (start_option(start_page, "pager", pager, sizeof pager) > 0)
+		options.pager = pager;
 	gc_init(&options);
 	gc_root_add(&list);
 	list = gc_new(SLOTS, sizeof *list);
 	for (uint64_t i = 0; i < SLOTS; i++)
 		renew(i);
 	exo_event_signal(start_cap(start_page, "ready"), 1ul << 40);	/* READY */
-	for (uint64_t step = 0; step < STEPS && mmu_frames_total() > FRAMES - ENOUGH; step++) {
+	if (start_option(start_page, "mode", mode, sizeof mode) > 0)
+		return loop();
+	for (uint64_t step = 0; step < STEPS && !enough(); step++) {
 		if (!right(step * 7919 % SLOTS))
 			return 2;
 		renew(step % SLOTS);
 		gc_safepoint();
 	}
-	if (mmu_frames_total() > FRAMES - ENOUGH)
+	if (!enough())
 		return 3;
 	/* and goes on with what is left, after the kernel has taken the frames */
 	time_sleep_until(time_now() + 1500 * NS_PER_MS);

@@ -118,6 +118,32 @@ static const char *ask(void)
 	return NULL;
 }
 
+/* One that comes to no safepoint. */
+static const char *looping(const char *collector, const char *pager)
+{
+	char options[64];
+	snprintf(options, sizeof options, "mode=loop collector=%s pager=%s", collector, pager);
+	const char *wrong = child_start(revoked_image, revoked_image_end, QUOTA, options);
+	for (unsigned i = 0; i < ASKS && !wrong; i++)
+		wrong = ask();
+	if (wrong)
+		child_report();
+	wrong = wrong ? wrong : child_ended();
+	return wrong ? wrong : child_drop();
+}
+
+static void loops(void)
+{
+	static const char *const pair[][2] = { { "summary", "aware" }, { "bookmark", "aware" },
+		{ "gen", "aware" }, { "gen-card", "aware" }, { "compact", "aware" }, { "semi", "aware" },
+		{ "summary", "lru" }, { "gen-card", "clock" } };
+	for (unsigned i = 0; i < ARRAY_LEN(pair); i++) {
+		char name[48];
+		snprintf(name, sizeof name, "gc_revoke_loop_%s_%s", pair[i][0], pair[i][1]);
+		report_case(name, looping(pair[i][0], pair[i][1]));
+	}
+}
+
 static void working(void)
 {
 	const char *wrong = child_start(revoked_image, revoked_image_end, QUOTA, "");
@@ -292,6 +318,7 @@ int main(struct exo_start *s)
 	bool all = start_option(s, "figures", figures, sizeof figures) >= 0;
 	if (!all) {
 		working();
+		loops();
 		orders();
 	}
 	suppliers(all);

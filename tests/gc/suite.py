@@ -20,7 +20,7 @@ suite("gc-figures", ["tests/gc/figures", f"{BUILD}/gclab-linux"], seconds=900, l
 
 suite("gc-bench", ["tests/gc/bench", "--gate"], seconds=400, long=True)
 
-suite("gc-revoke-machine", machine(f"{GC}/revoker.elf", "--cpus", "1", "--icount", session="revoker"), seconds=150)
+suite("gc-revoke-machine", machine(f"{GC}/revoker.elf", "--cpus", "1", "--icount", session="revoker"), seconds=300)
 suite("gc-machine", shell("gctest", "--add", f"{GC}/root"), seconds=300)
 suite("gc-machine-all", shell("gctest --all", "--add", f"{GC}/root"), seconds=1200, long=True)
 suite("gc-disk", ["tests/gc/disk", "answers"], seconds=240)
