@@ -15,7 +15,8 @@
 #define HEAP_STEP	(2 * MIB)	/* as paging.c has it */
 #define HEAP_MAX	(2ul << 30)
 #define STORE_MAX	4096u		/* MiB */
-#define STORE_USUAL	64u		/* MiB in a domain's quota, for a store in memory */
+/* MiB in a domain's quota for a store in memory: at least so many, and with the limit twice that. */
+#define STORE_USUAL	64u
 /* Of --opt: the largest benchmark makes 21 Mi references. */
 #define EVENTS		(24 * MIB)
 #define EVENTS_MIN	(MIB / 2)
@@ -26,8 +27,8 @@
 #define MECHANISMS	"auto, hardware"
 #endif
 
-static const struct bench *const benches[] = { &bench_trees, &bench_binary, &bench_cache, &bench_graph,
-	&bench_transactions };
+static const struct bench *const benches[] = { &bench_trees, &bench_binary, &bench_cache,
+	&bench_graph, &bench_transactions };
 
 struct lab lab = { .bench = &bench_trees };
 static uint64_t session;		/* MiB that the session has for a domain; 0: nobody asks */
@@ -44,7 +45,7 @@ static _Noreturn void wrong(const char *format, ...)
 	port_exit(2);
 }
 
-/* ---- values ------------------------------------------------------------------------------------------ */
+/* ---- values -------------------------------------------------------------------------------- */
 
 static unsigned shift_of(char letter)
 {
@@ -178,9 +179,17 @@ static void set_session(const char *option, const char *value)
 }
 
 static void set_csv(const char *option, const char *value) { (void)option, lab.csv.path = value; }
-static void set_pauses(const char *option, const char *value) { (void)option, lab.pauses.path = value; }
+static void set_pauses(const char *option, const char *value)
+{
+	(void)option, lab.pauses.path = value;
+}
+
 static void set_map(const char *option, const char *value) { (void)option, lab.map.path = value; }
-static void set_used(const char *option, const char *value) { (void)option, lab.utilisation.path = value; }
+static void set_used(const char *option, const char *value)
+{
+	(void)option, lab.utilisation.path = value;
+}
+
 
 static void set_optimum(const char *option, const char *value)
 {
@@ -200,7 +209,7 @@ static void set_quiet(const char *option, const char *value)
 	lab.quiet = true;
 }
 
-/* ---- the table --------------------------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------------------- */
 
 static const struct option {
 	const char *name, *value;	/* value: what follows it; NULL: nothing */
@@ -217,7 +226,7 @@ static const struct option {
 	{ "--small", "N", "the program's size is divided by 2^N, 0 to 12 (0)", set_small },
 	{ "--csv", "FILE", "a line of figures is appended; a new file gets a heading", set_csv },
 	{ "--pauses", "FILE", "every pause, us, in ascending order", set_pauses },
-	{ "--utilisation", "FILE", "windows, us, and what the worst left the program, per mille", set_used },
+	{ "--utilisation", "FILE", "windows, us; what the worst left the program, per mille", set_used },
 	{ "--map", "FILE", "the state of every page over time, up to 128 pictures", set_map },
 	{ "--opt", NULL, "Belady's optimum for the program's own page references", set_optimum },
 	{ "--verify", NULL, "check heap and returned pages after every collection", set_verify },
@@ -251,8 +260,8 @@ static void help(void)
 			port_print("  %-14s%-7s%s\n", table[i].name, table[i].value ? table[i].value : "",
 				table[i].about);
 	port_print("  %-21s%s\n  %-21s%s\n\n", "--list", "names only", "-h, --help", "this text");
-	port_print("SIZE: bytes, or with K, M or G (of either case) KiB, MiB or GiB. A file of results is\n"
-		"emptied first, but --csv's. Each option once.\n\n");
+	port_print("SIZE: bytes, or with K, M or G (of either case) KiB, MiB or GiB. A file of results\n"
+		"is emptied first, but --csv's. Each option once.\n\n");
 	list();
 	port_print("\nexamples:\n"
 		"  gclab --bench trees --collector summary --pager aware --mem 48M\n"
@@ -261,15 +270,21 @@ static void help(void)
 		"exit status: 0, the run ended; 1, it could not go on; 2, an option is wrong\n");
 }
 
-/* ---- what a domain must have ------------------------------------------------------------------------- */
+/* ---- what a domain must have --------------------------------------------------------------- */
 
 static uint64_t in_mib(uint64_t bytes) { return (bytes + MIB - 1) / MIB; }
 static uint64_t heap_mib(void) { return in_mib(lab.gc.heap ? lab.gc.heap : GC_HEAP); }
 static bool store_is(const char *name) { return !strncmp(lab.gc.store, name, strlen(name)); }
 
+static uint64_t store_usual(void)
+{
+	uint64_t limit = in_mib(lab.gc.memory);
+	return STORE_USUAL + (limit < STORE_USUAL ? STORE_USUAL - limit : 0);
+}
+
 static uint64_t store_mib(void)
 {
-	uint64_t mib = lab.gc.memory ? STORE_USUAL : 0;
+	uint64_t mib = lab.gc.memory ? store_usual() : 0;
 	if (!store_is("memory"))
 		return 0;
 	if (store_argument(lab.gc.store))
@@ -305,7 +320,7 @@ static void print_quota(void)
 	port_print("--mem %luM%s\n", need, store_is("disk") ? " --disk 0" : "");
 }
 
-/* ---- reading them ------------------------------------------------------------------------------------ */
+/* ---- reading them -------------------------------------------------------------------------- */
 
 static const struct option *find(const char *name)
 {
@@ -360,7 +375,7 @@ static void complete(void)
 	if (!lab.gc.store)
 		lab.gc.store = "memory";
 	if (!__STDC_HOSTED__ && lab.gc.memory && !strcmp(lab.gc.store, "memory")) {
-		snprintf(usual, sizeof usual, "memory:%u", STORE_USUAL);	/* no more is in the quota */
+		snprintf(usual, sizeof usual, "memory:%lu", store_usual());	/* no more is in the quota */
 		lab.gc.store = usual;
 	}
 }
