@@ -254,13 +254,14 @@ static const char *offers_beside(void)
 	return why;
 }
 
-/* Until the time is over; whatever comes, but no more than is its. */
+/* Until the time is over and something came; whatever comes, but no more than is its. */
 static const char *storm(const char *row)
 {
 	uint64_t before = frames_held(), taken = 0, given, n = 0;
 	const char *why = begin(row, 0);
-	for (uint64_t until = time_now() + BUSY; !why && time_now() < until; n++) {
-		uint64_t status = ask(1 + n % 4, time_now() + FAR, &given);
+	uint64_t until = time_now() + BUSY, give_up = until + PATIENCE;
+	while (!why && time_now() < (taken ? until : give_up)) {
+		uint64_t status = ask(1 + n++ % 4, time_now() + FAR, &given);
 		taken += given;
 		if (status != EXO_OK && status != EXO_AGAIN)
 			why = exo_status_text(status);
