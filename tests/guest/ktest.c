@@ -106,7 +106,7 @@ static const char *run_many(void) { return many_domains(many); }
 int main(struct exo_start *s)
 {
 	static const struct test *const tables[] = { cap_tests, memory_tests, upcall_tests, time_tests,
-		context_tests, domain_tests, proxy_tests, gate_tests };
+		context_tests, domain_tests, proxy_tests, gate_tests, burden_tests };
 	char line[64];
 	machine = s;
 	handle(NULL);

@@ -10,7 +10,7 @@
 
 struct test { const char *name; const char *(*run)(void); };
 extern const struct test cap_tests[], memory_tests[], upcall_tests[], time_tests[], context_tests[],
-	domain_tests[], proxy_tests[], gate_tests[];
+	domain_tests[], proxy_tests[], gate_tests[], burden_tests[];
 
 const char *many_domains(unsigned n);
 

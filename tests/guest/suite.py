@@ -7,6 +7,8 @@ for cpus in (1, 2):
 # Under a hypervisor the kernel lock is not fair (smp.c): here it is, as on a real machine
 suite("kernel-fair", machine(KTEST, "--cpus", "2", "--cpu", "max,-hypervisor", session="ktest"),
       long=True)
+# Segment bases by MSR alone
+suite("kernel-msr", machine(KTEST, "--cpus", "1", "--cpu", "max,-fsgsbase", session="ktest"), long=True)
 suite("kernel-small", machine(KTEST, "--cpus", "1", "--mem", "40M", session="ktest"), long=True)
 suite("kernel-4", machine(KTEST, "--cpus", "4", "--mem", "2G", session="ktest"), seconds=120,
       long=True)
