@@ -90,3 +90,27 @@ TEST(stops_outlive_those_of_the_domain)
 	OK(CALL3(CONTEXT_CTL, x->cap % 128, EXO_CTX_RUN, 0));
 	CHECK(x->state == EXO_CS_READY, "until it is told to");
 }
+
+/* The start of a slice is one of the moments at which its context's predicate is looked at. */
+TEST(waits_end_with_a_slice_that_starts)
+{
+	struct actor a = actor_make(60);
+	struct context *x = context_on(&a, 1);
+	uint32_t pfn = actor_frame(&a);
+	struct exo_predicate *p = (void *)model_window[1];
+
+	slots_share(x, x, SLICE);
+	CHECK(model_run(1, a.d) && cpu_at(1)->current == x, "runs");
+	model_on(1);
+	*p = (struct exo_predicate){ .products = 1, .terms = { 1 } };
+	p->term[0][0] = (struct exo_term){ .addr = (uint64_t)pfn << 12, .op = EXO_EQ, .value = 7 };
+	IS(CALL3(WAIT, WINDOW, model_time + 10, 0), TIMEOUT, 0);	/* as of this very moment */
+	CALL3(WAIT, WINDOW, EXO_FOREVER, 0);
+	model_on(0);
+	CHECK(x->state == EXO_CS_WAITING, "waits");
+	tick_at(1, cpu_at(1)->slot_end);
+	CHECK(x->state == EXO_CS_WAITING && frame_table[pfn].pins == 1, "for something else");
+	*(uint64_t *)pfn_to_virt(pfn) = 7;
+	tick_at(1, cpu_at(1)->slot_end);
+	CHECK(cpu_at(1)->current == x && !frame_table[pfn].pins, "for this");
+}
