@@ -154,3 +154,20 @@ TEST(offers_are_found_at_once)
 	CHECK(frame_table[last].owner == model_init()->id && !words[MODEL_FRAMES / 64 - 1],
 		"the last one");
 }
+
+/* Each request looks at all offers, those too that were made before the place where the last one ended. */
+TEST(offers_begin_anew)
+{
+	struct actor a = actor_make(60);
+	uint32_t page = actor_frame(&a), map = actor_frame(&a), early = actor_frame(&a);
+	uint32_t late = actor_frame(&a);
+	uint64_t *words = pfn_to_virt(map);
+
+	OK(CALL4(DOMAIN_CTL, a.cap, EXO_DOM_PAGE, page, 0));
+	((struct exo_domain_page *)pfn_to_virt(page))->spare[0] = map;
+	words[late / 64] |= 1ul << late % 64;
+	OK(CALL3(DOMAIN_REVOKE, a.cap, 1, model_time + 1000000));
+	words[early / 64] |= 1ul << early % 64;
+	OK(CALL3(DOMAIN_REVOKE, a.cap, 1, model_time + 1000000));
+	CHECK(frame_table[early].owner == model_init()->id, "the earlier one");
+}

@@ -72,3 +72,13 @@ TEST(ticks_are_bounded)
 		timer_cancel(x[i], TIMER_USER);
 	kernel_unlock();
 }
+
+/* A time that is this very moment is not waited for. */
+TEST(timers_of_this_moment)
+{
+	struct context *x = this_cpu()->current;
+
+	context_control(x)->events = 0;
+	OK(CALL1(TIMER_SET, model_time + 10));		/* the clock goes on when it is read */
+	CHECK(context_control(x)->events & EXO_EV_TIMER && !x->timers[TIMER_USER].slot, "now");
+}
