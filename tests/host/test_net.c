@@ -660,6 +660,16 @@ TEST(net_moderation)
 	in.h->event_count = 0;
 	arrive(80, 60);
 	CHECK(told(), "without moderation");
+	in.h->consumed = in.seen = in.h->completed;
+	in.h->event_count = 2;
+	in.h->event_ns = 50000;
+	arrive(80, 60);
+	kernel_lock();
+	rings_look(ring_at(in.object)->due - 1);
+	CHECK(!told(), "a nanosecond too early");
+	rings_look(ring_at(in.object)->due);
+	CHECK(told(), "in time");
+	kernel_unlock();
 }
 
 /* More rings than one look goes through; some end meanwhile. */
