@@ -4,42 +4,13 @@
  * in the monitor itself sets it to 1.
  */
 #include "libos/vmm/entry.h"
+#include "libos/common/regs.inc"
 
 .macro ENTER handler			/* struct upcall_regs, below what the kernel pushed */
-	push $0
-	push %rdi
-	push %rsi
-	push %rdx
-	push %rcx
-	push %rax
-	push %r8
-	push %r9
-	push %r10
-	push %r11
-	push %rbx
-	push %rbp
-	push %r12
-	push %r13
-	push %r14
-	push %r15
+	PUSH_REGS $0
 	mov %rsp, %rdi
 	cld
 	call \handler
-.endm
-
-.macro LOAD base			/* all but the registers that resume or IRETQ loads */
-	mov 0+\base(%rsp), %r15
-	mov 8+\base(%rsp), %r14
-	mov 16+\base(%rsp), %r13
-	mov 24+\base(%rsp), %r12
-	mov 32+\base(%rsp), %rbp
-	mov 40+\base(%rsp), %rbx
-	mov 56+\base(%rsp), %r10
-	mov 64+\base(%rsp), %r9
-	mov 72+\base(%rsp), %r8
-	mov 96+\base(%rsp), %rdx
-	mov 104+\base(%rsp), %rsi
-	mov 112+\base(%rsp), %rdi
 .endm
 
 .macro GLOBAL name
@@ -203,7 +174,7 @@ GLOBAL vmm_resume_lo			/* RSP = the iret frame, the registers below it */
 	lock andb $0, 1(%rax)		/* locked: `pending` is read after it */
 	cmpb $0, (%rax)
 	jne 1f
-	LOAD -UPCALL_IRET
+	LOAD_MOST -UPCALL_IRET
 	mov 48-UPCALL_IRET(%rsp), %r11
 	mov 80-UPCALL_IRET(%rsp), %rax
 	mov 88-UPCALL_IRET(%rsp), %rcx
@@ -236,10 +207,8 @@ GLOBAL vmm_restart			/* masked, by us or by the kernel */
 	jmp leave
 
 leave_masked:				/* to the monitor's own code */
-	LOAD 0
 	mov 48(%rsp), %r11
-	mov 88(%rsp), %rcx
-	mov 80(%rsp), %rax
+	LOAD_REGS
 	add $UPCALL_IRET, %rsp
 	iretq
 
@@ -267,7 +236,7 @@ leave_to_u:				/* only the kernel gets there */
 	mov %rax, 56(%rsp)		/* rsp */
 	mov REG(UPCALL_IRET + 32), %rax
 	mov %rax, 64(%rsp)		/* ss */
-	LOAD RESUME_SIZE
+	LOAD_MOST RESUME_SIZE
 	mov $CALL_RESUME, %eax
 	syscall
 	lea RESUME_SIZE(%rsp), %rdi	/* refused */

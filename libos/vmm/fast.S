@@ -5,6 +5,7 @@
  * makes it an event at the guest's call, or of an iret at where that goes.
  */
 #include "libos/vmm/entry.h"
+#include "libos/common/regs.inc"
 
 #define FAST(off) (vcpu_first + UPCALL_STACK_SIZE - FAST_SPACE + (off))(%rip)
 
@@ -53,22 +54,7 @@ GLOBAL \masked
 	push $0				/* error, addr, info, mask */
 	push $0
 	push $INFO_SYSCALL
-	push $0
-	push %rdi
-	push %rsi
-	push %rdx
-	push \rcx
-	push \rax
-	push %r8
-	push %r9
-	push %r10
-	push \r11
-	push %rbx
-	push %rbp
-	push %r12
-	push %r13
-	push %r14
-	push %r15
+	PUSH_REGS $0, \rax, \rcx, \r11
 	mov %rsp, %rdi
 	cld
 	call vcpu_on_hypercall
