@@ -283,8 +283,8 @@ uint64_t call_pt_write(struct call *c)
 	} while (!status && did && done < n);
 	if (done)
 		flush_do(b.d, c->r8, c->r9, done);
-	if (!status && done < total)	/* out of budget, or a CAS that lacks its second item */
-		status = done + 1 < total ? EXO_AGAIN : FAIL(ARG, 2);
+	if (!status && done < total)	/* out of budget, or the last is a CAS without its second item */
+		status = done == n || done + 1 < total ? EXO_AGAIN : FAIL(ARG, 2);
 	c->rdx = done;
 	return status;
 }

@@ -12,7 +12,7 @@ TEST(batches_of_the_greatest_length)
 	struct result r;
 
 	OK(retype(table, EXO_KIND_PT1));
-	for (unsigned extra = 0; extra < 4; extra += 2) {
+	for (unsigned extra = 0; extra < 4; extra++) {
 		for (unsigned i = 0; i < LONGEST + extra; i++)
 			items()[i] = (struct exo_pt_item){ (table << 12) + i % 512 * 8, i & 1024 ? 0 : pte(frame, RW) };
 		r = CALL6(PT_WRITE, 0, WINDOW, LONGEST + extra, 0, EXO_FLUSH_LOCAL | EXO_FLUSH_VA, 0x400000);
