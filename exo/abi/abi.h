@@ -199,7 +199,7 @@ struct exo_control {
 	/* written by the kernel, never read back */
 	uint64_t slice_start;	/* 0x68 of the slice that runs now */
 	uint64_t slice_end;	/* 0x70 */
-	uint64_t run_time;	/* 0x78 ns this context has run, up to its last switch */
+	uint64_t run_time;	/* 0x78 ns in its slices and turns, whomever it called by gates, up to its last one */
 	uint64_t switches;	/* 0x80 how often it was switched to */
 	uint64_t forced;	/* 0x88 how often it was saved by force at a slice's end */
 	uint32_t cpu;		/* 0x90 the CPU it runs or last ran on */
@@ -405,7 +405,7 @@ struct exo_domain_info {
 	uint64_t status;	/* of DOM_EXIT */
 	uint64_t frames;	/* owned */
 	uint64_t contexts;
-	uint64_t run_time;	/* ns, all contexts */
+	uint64_t run_time;	/* ns, all contexts: see struct exo_control */
 	uint64_t slices;	/* bound to its contexts */
 	uint64_t child;		/* id of the newest of its children that live, 0 = none */
 	/* the context that ended it */
@@ -424,8 +424,8 @@ struct exo_slice {
 	uint32_t context;	/* number of the bound context, 0 = unused */
 	uint32_t domain;	/* its domain's id */
 	uint64_t length;	/* ns */
-	uint64_t used;		/* ns that its context ran in it */
-	uint64_t given;		/* ns that others ran in it */
+	uint64_t used;		/* ns that its context ran in it, or whom it called by gates */
+	uint64_t given;		/* ns that others did */
 };
 struct exo_slice_page {
 	uint32_t cpu, count;	/* slots in use by the vector; the rest is skipped */

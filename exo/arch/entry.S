@@ -167,7 +167,7 @@ syscall_redirected:
 
 	/* Who goes on from here may be another one, with these registers. */
 syscall_gate:
-	lea R_R11(%rsp), %rdi
+	lea CPU(0), %rdi
 	call *stub_call_gate(%rip)
 	jmp syscall_out
 
@@ -213,7 +213,7 @@ syscall_resume_slow:
 
 	.balign 8
 stub_call_enter:	.quad call_enter
-stub_call_gate:		.quad call_gate_call
+stub_call_gate:		.quad switch_gate
 stub_call_redirect:	.quad call_redirect
 stub_call_resume:	.quad call_resume
 stub_exit_slow:		.quad exit_slow

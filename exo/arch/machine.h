@@ -38,6 +38,7 @@ void schedule_forever(void) __attribute__((noreturn));	/* end of a CPU's boot */
 /* trap.c: registers lie at stack_top - TRAP_FRAME */
 #define TRAP_FRAME	176u		/* the first 22 words of struct exo_regs; struct cpu is behind them */
 #define CPU_REGS(c)	((struct exo_regs *)((uint8_t *)(c) - TRAP_FRAME))
+uint64_t switch_gate(struct cpu *c);	/* gate_call, as entry.S calls it */
 void switch_init_cpu(void);		/* SYSCALL MSRs, XCR0: once per CPU */
 extern uint32_t xsave_size;		/* bytes of the XSAVE image that contexts keep */
 

@@ -43,13 +43,13 @@ static void __attribute__((noinline)) lock_wait(void)
 
 void kernel_lock(void)
 {
-	if (!lock_try())
+	if (RARE(!lock_try()))
 		lock_wait();
 }
 
 void kernel_unlock(void)
 {
-	__atomic_store_n(&lock.serving, lock.serving + 1, __ATOMIC_RELEASE);
+	__asm__ volatile("incl %0" : "+m"(lock.serving) : : "memory");	/* by the holder alone */
 }
 
 /* ---- shootdown ----------------------------------------------------------------------- */

@@ -54,20 +54,20 @@ static inline void words_copy(void *to, const void *from, size_t n)
 
 static void xsave(void *area)
 {
-	__asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
+	__asm__ volatile("xsave64 %0" : "+m"(*(uint8_t *)area) : "a"(~0u), "d"(~0u) : "memory");
 }
 
 /* What cannot be loaded is loaded as at the start. */
 static void xrstor(const void *area)
 {
-	__asm__ volatile("1: xrstor64 (%0)\n"
+	__asm__ volatile("1: xrstor64 %0\n"
 		"2:\n"
 		".pushsection .text.fixup, \"ax\"\n"
 		"3: xrstor64 %1\n"
 		"jmp 2b\n"
 		".popsection\n"
 		".pushsection __ex_table, \"a\"\n.quad 1b, 3b\n.popsection\n"
-		: : "r"(area), "m"(xsave_initial), "a"(~0u), "d"(~0u) : "memory");
+		: : "m"(*(const uint8_t *)area), "m"(xsave_initial), "a"(~0u), "d"(~0u) : "memory");
 }
 
 /* Both GS bases are the user's; "gs" is the active one. */
@@ -116,14 +116,15 @@ static inline void bases_quick(uint64_t fs, uint64_t gs)
 		".pushsection __ex_table, \"a\"\n.quad 1b, 3b, 2b, 4b\n.popsection\n" : "+r"(fs), "+r"(gs));
 }
 
-static __attribute__((noinline)) void segments_load(struct context *x,
-	volatile const struct exo_regs *r)
+static void segments_load(struct context *x, volatile const struct exo_regs *r)
 {
 	arch_tls_load(x->tls);
 	ports_load(cpu_arch(this_cpu()), domain_at(x->domain));
 	if (bases_load(r) || !(cpu_features_abi & EXO_FEATURE_FSGSBASE))
 		x->burden = x->id;
 }
+
+void arch_burden_load(struct context *x) { segments_load(x, context_regs(x)); }
 
 void arch_context_save(struct context *x)
 {
@@ -178,19 +179,15 @@ static void cr3_load(struct cpu *c, uint64_t pfn)
 }
 
 /* With the lock held, so that nothing untypes the root meanwhile. */
-bool arch_hand_over(struct cpu *c, struct context *from, struct context *x, uint64_t rip,
+void arch_hand_over(struct cpu *c, struct context *from, struct context *x, uint64_t rip,
 	uint64_t rsp)
 {
 	struct exo_regs *s = context_regs(from), *t = context_regs(x), *r = CPU_REGS(c);
-	const struct exo_frame *root = &frame_table[x->root_k];
-	if (root->type != EXO_F_PT4 || root->owner != x->domain)
-		return false;
-	if (from->burden == x->burden) {
+	if (RARE(from->burden != x->burden)) {
+		bases_save(s);
+	} else {
 		__asm__ volatile("rdfsbase %0\n rdgsbase %1" : "=r"(s->fs_base), "=r"(s->gs_base));
 		bases_quick(t->fs_base, t->gs_base);
-	} else {
-		bases_save(s);
-		segments_load(x, t);
 	}
 	xsave((uint8_t *)s + EXO_SAVE_XSTATE);
 	xrstor((uint8_t *)t + EXO_SAVE_XSTATE);
@@ -208,7 +205,13 @@ bool arch_hand_over(struct cpu *c, struct context *from, struct context *x, uint
 	r->rip = rip;
 	r->rflags = RFLAGS_FORCED;
 	r->rsp = rsp;
-	return true;
+}
+
+/* Straight from the way in, as few instructions as there may be: all in one function, whose frame no
+ * backtrace needs. */
+__attribute__((flatten, hot, optimize("omit-frame-pointer"))) uint64_t switch_gate(struct cpu *c)
+{
+	return gate_call(c, (struct call *)&CPU_REGS(c)->r11);
 }
 
 void arch_context_reset(struct context *x)

@@ -58,7 +58,8 @@ struct cpu {
 	uint32_t slot;		/* of the slice vector: the one that runs, */
 	struct exo_slice *slice;	/* which is this */
 	uint64_t slot_start, slot_end;
-	uint64_t switched;	/* when current came */
+	uint64_t switched;	/* since when payer pays */
+	struct context *payer;	/* whose slice or turn it is, whoever runs by gates; NULL: idle */
 	struct context *donee;	/* whom the rest of the slice was given to */
 	bool passed;		/* the slot's own context gave the rest away */
 	struct exo_slice_page *slices;
@@ -79,15 +80,21 @@ struct context {
 	uint32_t home;			/* where it takes unused slots */
 	uint32_t burden;		/* what a switch has to load as a rule has not: its own id if there may be
 					 * TLS descriptors or a KGS base, its domain's if I/O ports, 0: nothing */
-	uint8_t state;			/* enum exo_context_state */
+	union {				/* all at once: see CONTEXT_OPEN */
+		struct {
+			uint8_t state;	/* enum exo_context_state */
+			uint8_t running;	/* it is some CPU's current one (`cpu`), whatever its state */
+			uint8_t open;	/* gates may enter it, as it has not run since it said so */
+			uint8_t warned;	/* of this slice's end */
+			uint8_t woken;	/* wait's result (wake_*) is to be put into RAX and RDX */
+		};
+		uint64_t standing;
+	};
 	uint8_t in_user;		/* running in the U root */
 	uint8_t queued;			/* ready: in a CPU's ring, its home's but if it moved; the CPU + 1 */
 	uint8_t held;			/* stopped with its domain: goes on with it */
-	uint8_t want_start;		/* wants SLICE_START */
-	uint8_t running;		/* it is some CPU's current one (`cpu`), whatever its state */
-	uint8_t open;			/* gates may enter it, as it has not run since it said so */
-	uint8_t warned;			/* of this slice's end */
-	uint8_t woken;			/* wait's result is to be put into RAX and RDX: */
+	uint8_t want_start;		/* wants SLICE_START, */
+	uint8_t notices;		/* it or SLICE_END */
 	uint64_t wake_status, wake_value;
 	bool fatal;			/* an upcall could not be delivered: to be killed */
 	uint64_t fatal_addr, fatal_vector, fatal_error;
@@ -98,12 +105,20 @@ struct context {
 	uint64_t run_time;
 	uint64_t tls[4];
 	struct timer timers[2];		/* TIMER_USER, TIMER_WAIT */
-	/* The gate that it called last, and what was found there in that era (gate.c). */
-	uint64_t gate, gate_era, gate_badge;
+	/* The gate that it called last, and what was found and checked there in that era (gate.c).  A root
+	 * is checked whenever one is set, so that it may be loaded in the era in which it was found so. */
+	uint64_t gate, gate_era, gate_badge, gate_entry;
 	struct context *gate_to;
 	struct exo_predicate pred;	/* of the wait in progress; its frames are pinned */
 };
 _Static_assert(sizeof(struct context) <= EXO_PAGE_SIZE, "context object");
+
+/* What a gate asks and tells of both sides, in little-endian words: who left by a gate is ready and
+ * open, and who is entered by one runs. */
+#define CONTEXT_OPEN	(EXO_CS_READY | 1ul << 8 * (offsetof(struct context, open) - \
+	offsetof(struct context, state)))
+#define CONTEXT_RUNS	(EXO_CS_READY | 1ul << 8 * (offsetof(struct context, running) - \
+	offsetof(struct context, state)))
 
 static inline struct context *context_at(uint32_t id) { return id ? pfn_to_virt(id) : NULL; }
 /* A domain's contexts, the last made first; NULL: there is none, or no more. */
@@ -126,10 +141,10 @@ static inline struct domain *current_domain(void) { return domain_at(this_cpu()-
 void sched_pick(void);
 void sched_ready(struct context *x);	/* x may run: queues it, kicks a CPU that waits for it */
 void sched_block(struct context *x, unsigned state);	/* x may not run any more; its CPU reschedules */
-/* x, which is ready or waits and ran nowhere, has been loaded in the place of `from`, which is ready
- * henceforth. */
+/* x, which is ready and ran nowhere, has been loaded in the place of `from`, which is ready
+ * henceforth.  Who pays is the same. */
 void sched_hand_over(struct cpu *c, struct context *from, struct context *x);
-uint64_t sched_running_time(const struct domain *d);	/* since its contexts were switched to */
+uint64_t sched_running_time(const struct domain *d);	/* that its contexts have not been charged yet */
 void sched_tick(void);			/* the timer interrupt */
 void sched_timer(void);			/* arms this CPU's timer for what comes next */
 void sched_unbind(struct context *x);	/* out of all slice vectors */
@@ -145,9 +160,10 @@ bool wait_check(struct context *x);	/* wakes it if its predicate holds */
 void arch_context_save(struct context *x);
 bool arch_context_load(struct context *x);
 /* Puts the current context, in the middle of a call, into its save area so that it goes on behind that
- * with OK, but for its general registers, which stay; loads x but for them.  False, and nothing has
- * changed: x cannot be loaded. */
-bool arch_hand_over(struct cpu *c, struct context *from, struct context *x, uint64_t rip, uint64_t rsp);
+ * with OK, but for its general registers, which stay; loads x, whose root may be loaded, but for them and,
+ * if their burdens differ, for x's burden. */
+void arch_hand_over(struct cpu *c, struct context *from, struct context *x, uint64_t rip, uint64_t rsp);
+void arch_burden_load(struct context *x);
 void arch_context_unload(void);		/* nothing runs: load the kernel's root */
 /* While a context is current, its registers are on the kernel stack: */
 struct exo_regs *arch_current_regs(void);
@@ -160,6 +176,10 @@ bool arch_frame_sanitize(struct exo_regs *r);
 void arch_context_reset(struct context *x);	/* the save area as of a fresh start */
 void arch_segment_base(unsigned op, uint64_t base);	/* enum exo_segment_op FS, GS, KGS */
 void arch_tls_load(const uint64_t tls[4]);	/* into this CPU's GDT, entries 12-15 */
+
+/* ---- gates (gate.c) ------------------------------------------------------ */
+
+uint64_t gate_call(struct cpu *cpu, struct call *c);	/* the call, lock and all, on this CPU */
 
 /* ---- upcalls (upcall.c) --------------------------------------------------- */
 

@@ -122,6 +122,7 @@ uint64_t call_context_ctl(struct call *c)
 	case EXO_CTX_WARN:
 		x->warn = a;
 		x->want_start = b != 0;
+		x->notices = a || b;
 		return EXO_OK;
 	case EXO_CTX_STATE:
 		c->rdx = x->running ? EXO_CS_RUNNING : x->state;

@@ -22,6 +22,9 @@
 #define DERIVE_DEPTH	64	/* of capabilities */
 #define COUNT_MAX	0xfffff000u	/* reference counts refuse beyond this (a table may add 512) */
 
+/* A condition that a hot path need not be good at. */
+#define RARE(condition) __builtin_expect_with_probability(!!(condition), 0, 1.0)
+
 static inline bool spend(unsigned *budget, unsigned units)
 {
 	if (*budget < units)
@@ -91,7 +94,8 @@ uint64_t cap_insert(struct domain *d, uint64_t index, unsigned at, const struct 
 struct domain *slot_domain(const struct slot *s);	/* in whose table it lies */
 /* Unlinks and clears one slot without descendants. */
 void cap_clear(struct slot *s);
-/* What a name was found to mean, it means until this changes: a capability went, or is about to. */
+/* What a name was found to mean, it means until this changes: a capability or a root went, or is about
+ * to. */
 extern uint64_t cap_era;
 /* A weak reference to a capability, valid while that slot is not reused. */
 struct cap_ref { uint32_t name; uint32_t gen; };

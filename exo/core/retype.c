@@ -102,6 +102,7 @@ static bool root_withdraw(uint64_t pfn)
 			__atomic_store_n(type, EXO_F_PT4, __ATOMIC_SEQ_CST);
 			return false;
 		}
+	cap_era++;
 	return true;
 }
 

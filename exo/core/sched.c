@@ -82,9 +82,10 @@ static void slot_next(struct cpu *c, uint64_t now)
 	page->now = c->slot;
 }
 
-/* Charges the time since the last look to who had it. */
-static inline void account(struct cpu *c, struct context *x, uint64_t now)
+/* Charges the time since the last look to who pays. */
+static void account(struct cpu *c, uint64_t now)
 {
+	struct context *x = c->payer;
 	uint64_t spent = now - c->switched;
 	c->switched = now;
 	if (!x) {
@@ -102,7 +103,7 @@ uint64_t sched_running_time(const struct domain *d)
 	uint64_t now = arch_now(), sum = 0;
 	for (unsigned i = 0; i < cpu_count; i++) {
 		struct cpu *c = cpu_at(i);
-		if (c->current && c->current->domain == d->id && now > c->switched)
+		if (c->payer && c->payer->domain == d->id && now > c->switched)
 			sum += now - c->switched;
 	}
 	return sum;
@@ -151,7 +152,6 @@ static struct context *choose(struct cpu *c, bool ended)
 /* x, which was the current context, has been saved. */
 static inline void stand_down(struct cpu *c, struct context *x)
 {
-	x->running = 0;
 	if (x->home != c->number && x->state == EXO_CS_READY) {
 		dequeue(x);	/* it may have moved while it ran, */
 		sched_ready(x);	/* and another CPU may take it */
@@ -162,6 +162,7 @@ static void switch_out(struct cpu *c, bool forced)
 {
 	struct context *x = c->current;
 	arch_context_save(x);
+	x->running = 0;
 	stand_down(c, x);
 	c->current = NULL;
 	if (forced)
@@ -172,24 +173,20 @@ static void switch_out(struct cpu *c, bool forced)
 static inline void step_up(struct cpu *c, struct context *x)
 {
 	x->cpu = c->number;
-	x->running = 1;
-	x->open = 0;
-	x->warned = 0;
 	c->current = x;
-	c->control = context_control(x);
 	c->pair = context_pair(x);
-}
-
-/* It has been loaded: told so. */
-static inline void switched_in(struct cpu *c, struct context *x)
-{
-	struct exo_control *ctl = c->control;
+	struct exo_control *ctl = c->control = context_control(x);
 	ctl->cpu = c->number;
 	ctl->switches++;
 	ctl->slice_start = c->slot_start;
 	ctl->slice_end = c->slot_end;
 	c->slices->switches++;
 	c->slices->running = x->id;
+}
+
+/* It has been loaded: told so. */
+static void switched_in(struct context *x)
+{
 	trace(EXO_TR_SWITCH, 1, x->id, x->domain);
 	if (x->want_start)
 		context_signal(x, EXO_EV_SLICE_START);
@@ -197,6 +194,9 @@ static inline void switched_in(struct cpu *c, struct context *x)
 
 static bool switch_in(struct cpu *c, struct context *x)
 {
+	x->running = 1;
+	x->open = 0;
+	x->warned = 0;
 	step_up(c, x);
 	if (!arch_context_load(x)) {
 		context_kill(x, EXO_DEAD_STATE, 0, 0, 0);
@@ -205,23 +205,33 @@ static bool switch_in(struct cpu *c, struct context *x)
 		c->current = NULL;
 		return false;
 	}
-	switched_in(c, x);
+	switched_in(x);
 	return true;
+}
+
+/* What few of those that a gate leads from or to ask for. */
+static __attribute__((noinline)) void handed_over(struct cpu *c, struct context *from, struct context *x)
+{
+	if (from->burden != x->burden)
+		arch_burden_load(x);
+	stand_down(c, from);
+	switched_in(x);
+	if (x->warn)
+		sched_timer();
 }
 
 void sched_hand_over(struct cpu *c, struct context *from, struct context *x)
 {
-	account(c, from, arch_now());
-	if (x->state == EXO_CS_WAITING)
-		wait_wake(x, EXO_OK, 0);
-	x->woken = 0;
-	from->open = from->state == EXO_CS_READY;	/* else it is being stopped */
-	stand_down(c, from);
+	unsigned state = from->state;
+	from->standing = CONTEXT_OPEN;
+	if (RARE(state != EXO_CS_READY))	/* being stopped */
+		from->standing = state;
+	x->standing = CONTEXT_RUNS;
 	step_up(c, x);
-	switched_in(c, x);
 	c->donee = x;
-	if (x->warn)
-		sched_timer();
+	if (RARE(from->burden != x->burden) || RARE(from->home != c->number) || RARE(x->notices) ||
+	    RARE(trace_kinds))
+		handed_over(c, from, x);
 }
 
 /* wait's result goes into the registers of a context that is woken, once they are loaded. */
@@ -240,12 +250,14 @@ void sched_pick(void)
 	struct cpu *c = this_cpu();
 	uint64_t now = arch_now();
 	bool ended = now >= c->slot_end;
-	account(c, c->current, now);
+	account(c, now);
 	if (ended)
 		slot_next(c, now);
 	/* Each failure to load takes a context out of the ring. */
 	for (;;) {
 		struct context *x = choose(c, ended);
+		if (ended || x != c->current || !x)
+			c->payer = x;
 		if (x && x == c->current)
 			break;
 		if (c->current)
@@ -329,13 +341,18 @@ static void unbind(struct exo_slice *s)
 
 void sched_unbind(struct context *x)
 {
-	for (unsigned i = 0; i < cpu_count; i++)
+	for (unsigned i = 0; i < cpu_count; i++) {
+		struct cpu *c = cpu_at(i);
 		for (unsigned j = 0; j < EXO_SLICES; j++)
-			if (cpu_at(i)->slices->slice[j].context == x->id)
-				unbind(&cpu_at(i)->slices->slice[j]);
-	for (unsigned i = 0; i < cpu_count; i++)
-		if (cpu_at(i)->donee == x)
-			cpu_at(i)->donee = NULL;
+			if (c->slices->slice[j].context == x->id)
+				unbind(&c->slices->slice[j]);
+		if (c->donee == x)
+			c->donee = NULL;
+		if (c->payer == x) {
+			account(c, arch_now());
+			c->payer = c->current;
+		}
+	}
 }
 
 /* A slice capability of d ends, and with it what d bound by it. */

@@ -507,6 +507,7 @@ static void check_current(const struct cpu *c)
 	AUDIT(c->slice == &c->slices->slice[c->slot] && c->slices->now == c->slot, "CPU %u's slot", c->number);
 	AUDIT(c->slices->running == (x ? x->id : 0), "CPU %u tells of %x", c->number, c->slices->running);
 	AUDIT(!c->donee || is_context(c->donee->id), "CPU %u's rest is given to nobody", c->number);
+	AUDIT(!c->payer == !x && (!x || is_context(c->payer->id)), "nobody pays for CPU %u", c->number);
 	AUDIT(!x || (c->control == x->page && c->pair == x->pair && x->cpu == c->number), "CPU %u runs %x", c->number,
 		x->id);
 }

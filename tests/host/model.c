@@ -90,7 +90,7 @@ uint64_t trace_kinds;
 void trace_event(unsigned kind, unsigned code, uint64_t a, uint64_t b) { (void)kind; (void)code; (void)a; (void)b; }
 void arch_trace_mask(uint64_t kinds) { trace_kinds = kinds; }
 void arch_reboot(void) { panic("reboot"); }
-unsigned model_unmasked, model_ports;
+unsigned model_unmasked, model_ports, model_burdens;
 void arch_irq_unmask(unsigned gsi) { model_unmasked += gsi != 0; }
 void arch_ports_changed(void) { model_ports++; }
 

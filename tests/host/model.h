@@ -42,7 +42,8 @@ void model_on(unsigned cpu);
 struct result call(unsigned number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
 	uint64_t f);
 bool model_kicked(unsigned cpu);	/* since its last step */
-extern unsigned model_unmasked, model_ports;	/* interrupt lines unmasked, changes of ports, so far */
+/* So far: interrupt lines unmasked, changes of ports, burdens loaded apart. */
+extern unsigned model_unmasked, model_ports, model_burdens;
 /* Lets a CPU, or all, do what they were kicked to do. */
 void model_step(unsigned cpu);
 void model_step_all(void);

@@ -59,12 +59,11 @@ bool arch_context_load(struct context *x)
 	return true;
 }
 
-bool arch_hand_over(struct cpu *c, struct context *from, struct context *x, uint64_t rip, uint64_t rsp)
+void arch_hand_over(struct cpu *c, struct context *from, struct context *x, uint64_t rip, uint64_t rsp)
 {
 	struct exo_regs *r = &cpus[here].regs, *s = context_regs(x), saved = *context_regs(from);
 
-	if (!arch_root_load(x))
-		return false;
+	CHECK(arch_root_load(x), "its root may be loaded");
 	memcpy(&saved.rip, &r->rip, sizeof saved - offsetof(struct exo_regs, rip));
 	saved.rax = EXO_OK;
 	CHECK(c == this_cpu() && c->current == from, "who calls");
@@ -73,8 +72,9 @@ bool arch_hand_over(struct cpu *c, struct context *from, struct context *x, uint
 	r->rsp = rsp;
 	r->rflags = 0x202;
 	memcpy(&r->fs_base, &s->fs_base, 3 * sizeof r->fs_base);
-	return true;
 }
+
+void arch_burden_load(struct context *x) { model_burdens += this_cpu()->current == x; }
 
 void arch_context_unload(void)
 {

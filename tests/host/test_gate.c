@@ -1,5 +1,6 @@
 /* Gates: who may enter whom, when, and what goes with it. */
 #include <string.h>
+#include "exo/core/device.h"
 #include "tests/host/test.h"
 
 #define BADGE	0x123456789abcdef0ul
@@ -14,6 +15,22 @@ struct server {
 	struct context *x;
 	uint64_t gate;
 };
+
+/* There and back: what there is to remember is remembered. */
+static void back_and_forth(const struct server *s)
+{
+	static const uint64_t name = 40;
+	struct context *own = me();
+
+	if (context_control(own)->gate_entry != 0x6000) {
+		context_control(own)->gate_entry = 0x6000;
+		OK(CALL6(CAP_COPY, s->a.cap, name, CALL3(GATE_CREATE, 0, 0, 1).value, EXO_R_CALL, 0, 0));
+	}
+	OK(CALL1(GATE_CALL, s->gate));
+	CHECK(me() == s->x, "there");
+	OK(CALL1(GATE_CALL, name));
+	CHECK(me() == own && s->x->open, "and back");
+}
 
 static void sleep_open(struct context *x, uint64_t deadline, uint64_t flags)
 {
@@ -164,6 +181,12 @@ TEST(gates_need_a_root)
 	s.x->root_k = fresh();
 	IS(CALL1(GATE_CALL, s.gate), STATE, 1);
 	CHECK(s.x->state == EXO_CS_WAITING, "it still waits");
+	s.x->root_k = s.a.root;
+	back_and_forth(&s);
+	*(uint64_t *)model_window[this_cpu()->number] = (uint64_t)s.a.root << 8 | EXO_KIND_DATA;
+	OK(CALL3(FRAME_RETYPE, s.a.cap, WINDOW, 1));
+	IS(CALL1(GATE_CALL, s.gate), STATE, 1);
+	CHECK(s.x->open, "as if nobody had called");
 }
 
 /* A domain that ends leaves no gate, and nobody behind. */
@@ -226,33 +249,93 @@ TEST(gates_are_not_remembered_too_long)
 	OK(CALL1(GATE_CALL, at));
 }
 
-/* Each nanosecond is somebody's, whoever calls whom how often. */
-TEST(gates_keep_accounts)
+/* Nor an entry, nor a name that was never one. */
+TEST(gates_are_remembered_by_name_and_entry)
+{
+	struct server s = server_make();
+
+	back_and_forth(&s);
+	IS(CALL1(GATE_CALL, 0), CAP, 1);
+	context_control(s.x)->gate_entry = 1ul << 63;
+	IS(CALL1(GATE_CALL, s.gate), STATE, 1);
+	context_control(s.x)->gate_entry = 0x4400;
+	context_control(s.x)->gate_stack = 0x5500;
+	OK(CALL1(GATE_CALL, s.gate));
+	CHECK(me() == s.x && regs()->rip == 0x4400 && regs()->rsp == 0x5500, "where it says now");
+}
+
+/* Whose slice or turn it is pays, whoever runs by gates. */
+TEST(gates_do_not_change_who_pays)
+{
+	struct server s = server_make();
+	struct context *own = me();
+	struct domain *d = domain_at(own->domain);
+	struct cpu *c = this_cpu();
+	struct exo_slice *slice = &c->slices->slice[c->slot];
+	uint64_t from = c->switched, mine = own->run_time, ours = d->run_time, time = s.x->run_time;
+	uint64_t charged = slice->used + slice->given;
+
+	for (unsigned i = 0; i < 500; i++) {
+		model_time += 107;
+		back_and_forth(&s);
+	}
+	OK(CALL1(GATE_CALL, s.gate));
+	CHECK(c->payer == own && c->switched == from, "no clock is read");
+	CHECK(sched_running_time(d) >= 500 * 107 && !sched_running_time(s.a.d), "not charged yet");
+	OK(CALL1(YIELD, 0));
+	CHECK(c->switched - from >= 500 * 107 && own->run_time - mine == c->switched - from, "all");
+	CHECK(d->run_time - ours == own->run_time - mine, "and its domain");
+	CHECK(slice->used + slice->given - charged == own->run_time - mine, "and the slice");
+	CHECK(s.x->run_time == time && context_control(own)->run_time == own->run_time, "as told");
+}
+
+/* Who goes on when the slice ends does so on its own account. */
+TEST(gates_end_with_the_slice)
 {
 	struct server s = server_make();
 	struct context *own = me();
 	struct cpu *c = this_cpu();
-	struct exo_slice *slice = &c->slices->slice[c->slot];
-	uint64_t back = CALL3(GATE_CREATE, 0, 0, 1).value;
 
-	context_control(own)->gate_entry = 0x6000;
-	OK(CALL6(CAP_COPY, s.a.cap, 40, back, EXO_R_CALL, 0, 0));
 	OK(CALL1(GATE_CALL, s.gate));
+	model_on(1);
+	FINISH(CALL3(CONTEXT_CTL, own->cap % 128, EXO_CTX_STOP, 0));
+	model_on(0);
+	c->resched = EXO_RESCHED_PICK;
+	OK(CALL0(NULL));
+	CHECK(me() == s.x && c->payer == own, "who was stopped still pays for what it gave");
+	uint64_t mine = own->run_time, time = s.x->run_time;
+	for (unsigned i = 0; i < 3; i++)
+		tick_at(0, c->slot_end);
+	CHECK(me() == s.x && c->payer == s.x, "and no more");
+	CHECK(own->run_time > mine && s.x->run_time > time, "both have");
+}
+
+/* Who gave its slice ends: who runs pays for the rest. */
+TEST(gates_survive_who_pays)
+{
+	struct server s = server_make();
+	struct actor b = actor_make(60);
+	struct context *x = context_first(b.d);
+	struct cpu *c = this_cpu();
+	uint64_t cap = x->cap % 128, time;
+
+	OK(CALL6(CAP_COPY, b.cap, 40, s.gate, EXO_R_CALL, 0, 0));
+	OK(CALL3(CONTEXT_CTL, cap, EXO_CTX_HOME, 0));
+	OK(CALL4(CONTEXT_CTL, cap, EXO_CTX_START, 0x1000, 0));
+	OK(CALL1(YIELD, cap));
+	CHECK(me() == x && c->payer == x, "it runs");
+	model_time += 1000;
 	OK(CALL1(GATE_CALL, 40));
-	uint64_t from = c->switched, own_time = own->run_time, time = s.x->run_time;
-	uint64_t domain = s.a.d->run_time, charged = slice->used + slice->given;
-	for (unsigned i = 0; i < 500; i++) {
-		model_time += 7;
-		OK(CALL1(GATE_CALL, s.gate));
-		model_time += 100;
-		OK(CALL1(GATE_CALL, 40));
-	}
-	time = s.x->run_time - time;
-	CHECK(time >= 50000 && own->run_time - own_time >= 3500, "each its own");
-	CHECK(time + own->run_time - own_time == c->switched - from, "nothing is lost or made");
-	CHECK(s.a.d->run_time - domain == time, "nor of domains");
-	CHECK(slice->used + slice->given - charged == c->switched - from, "nor of slices");
-	CHECK(context_control(s.x)->run_time == s.x->run_time, "as told");
+	CHECK(me() == s.x && c->payer == x, "it pays");
+	time = s.x->run_time;
+	model_time += 50000;
+	model_on(1);
+	OK(FINISH(CALL1(DOMAIN_DESTROY, b.cap)));
+	model_on(0);
+	CHECK(me() == s.x && c->payer == s.x && s.x->run_time == time, "it paid, and can no more");
+	OK(CALL1(YIELD, 0));
+	CHECK(s.x->run_time < time + 50000, "its rest is another's");
+	audit();
 }
 
 /* Two that call each other have their turns, no more. */
@@ -292,6 +375,49 @@ TEST(gates_tell_of_events)
 	context_control(s.x)->stack_hi = WINDOW + 4096;
 	OK(CALL1(GATE_CALL, s.gate));
 	CHECK(me() == s.x && regs()->rip == 0x7000, "told of its event");
+}
+
+/* Of the slice's start, and of its end to come. */
+TEST(gates_tell_of_slices)
+{
+	struct server s = server_make();
+	struct exo_control *ctl = context_control(s.x);
+	uint64_t cap = s.x->cap % 128;
+
+	OK(CALL4(CONTEXT_CTL, cap, EXO_CTX_WARN, 0, 1));
+	back_and_forth(&s);
+	CHECK(ctl->events == EXO_EV_SLICE_START, "of its start: %lx", ctl->events);
+	ctl->events = ctl->pending = 0;
+	OK(CALL4(CONTEXT_CTL, cap, EXO_CTX_WARN, 1000000, 0));
+	OK(CALL1(GATE_CALL, s.gate));
+	CHECK(!ctl->events && me() == s.x && !s.x->warned, "not yet");
+	tick_at(0, this_cpu()->slot_end - 500000);
+	CHECK(ctl->events == EXO_EV_SLICE_END && s.x->warned && ctl->slice_end == this_cpu()->slot_end, "of its end");
+	OK(CALL1(GATE_CALL, 40));
+	CHECK(!s.x->warned && s.x->open, "told once a slice");
+}
+
+/* What only one side bears is changed: told by number, as others' loads are the machine's affair. */
+TEST(gates_carry_burdens)
+{
+	struct slot device = { .type = EXO_T_DEVICE, .rights = EXO_R_USE };
+	struct server s = server_make();
+	struct context *own = me(), *other;
+	uint64_t name;
+
+	device.aux = device_add(&(struct device){ .port = 0x80, .port_count = 1 });
+	CHECK(!cap_insert(model_init(), 95, 0, &device, NULL, &name), "insert");
+	back_and_forth(&s);
+	CHECK(!model_burdens && !own->burden && !s.x->burden, "nobody has any");
+	OK(CALL2(SEGMENT_SET, EXO_SEG_KGS, 0x1000));
+	back_and_forth(&s);
+	CHECK(model_burdens == 2 && own->burden == own->id, "its own, each way");
+	OK(CALL2(DEVICE_CTL, 95, EXO_DEV_PORTS));
+	for (other = context_first(model_init()); other; other = context_next(model_init(), other))
+		CHECK(other->burden == (other == own ? own->id : own->domain), "all of the domain have ports");
+	s.x->burden = own->burden;
+	back_and_forth(&s);
+	CHECK(model_burdens == 2, "the same");
 }
 
 /* Who moves while it runs is ready at its new home once it calls. */
