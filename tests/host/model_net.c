@@ -68,6 +68,7 @@ static void poll(struct net_device *dev)
 {
 	struct model_net *m = of(dev);
 
+	CHECK(!m->off && !m->steps, "a card that is off or in reset is asked");
 	dev->link = m->link;
 	if (incoming) {
 		uint8_t copy[NET_BUFFER];	/* the card's own; the sanitizer watches its end */

@@ -72,6 +72,7 @@ void map_tables(uint64_t root, uint64_t va, const uint32_t tables[3]);
 		while (EXO_CODE(r_.status) == EXO_AGAIN); \
 		r_; })
 
+#define INIT_ROOT (MODEL_RAM + 3)	/* the first domain's */
 #define RW	(EXO_PTE_P | EXO_PTE_W | EXO_PTE_U)
 #define RO	(EXO_PTE_P | EXO_PTE_U)
 static inline uint64_t pte(uint64_t pfn, uint64_t bits) { return pfn << 12 | bits; }

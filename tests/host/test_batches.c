@@ -45,6 +45,28 @@ TEST(batches_read_entries_no_more_than_they_must)
 	}
 }
 
+/* Items are written back only where one of the same chunk returns something: others may lie in memory that
+ * is only read. */
+TEST(batches_write_back_what_they_must)
+{
+	uint32_t t[3] = { fresh(), fresh(), fresh() }, page[2] = { fresh(), fresh() }, table = fresh();
+	struct exo_pt_item *item;
+
+	map_tables(INIT_ROOT, 0x400000, t);
+	OK(pt_set(t[0], 0, pte(page[0], RW), 0));
+	OK(pt_set(t[0], 1, pte(page[1], RO), 0));
+	OK(retype(table, EXO_KIND_PT1));
+	for (unsigned i = 0; i < 384; i++) {
+		item = (struct exo_pt_item *)pfn_to_virt(page[i / 256]) + i % 256;
+		*item = (struct exo_pt_item){ (table << 12) + i * 8 + (i == 100 ? EXO_PT_XCHG : 0), 0 };
+	}
+	struct result r = CALL4(PT_WRITE, 0, 0x400000, 384, 0);
+	OK(r);
+	CHECK(r.value == 384, "%lu", r.value);
+	item->ptr |= EXO_PT_XCHG;
+	IS(CALL4(PT_WRITE, 0, 0x400000, 384, 0), FAULT, 2);
+}
+
 /* What is exchanged is not read first: between the two the hardware might set a bit that nobody hears of. */
 TEST(exchanges_are_one_step)
 {

@@ -1,7 +1,6 @@
 /* The first frame that there is not, and frame 0, as every argument that names one. */
 #include "tests/host/test.h"
 
-#define INIT_ROOT	(MODEL_RAM + 3)
 
 static void refused(uint64_t pfn)
 {

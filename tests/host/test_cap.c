@@ -73,7 +73,7 @@ TEST(cap_depth_is_bounded)
 		OK(CALL6(CAP_COPY, 0, i + 1, i, EXO_R_READ, 0, 0));
 	IS(CALL6(CAP_COPY, 0, 100, 19 + DERIVE_DEPTH, EXO_R_READ, 0, 0), LIMIT, 0);
 	audit();
-	OK(CALL2(CAP_REVOKE, 0, 49));
+	CHECK(CALL3(CAP_REVOKE, 0, 49, 7).value == DERIVE_DEPTH - 30, "all behind the thirtieth");
 	IS(CALL3(CAP_INFO, 0, 50, WINDOW), CAP, 2);
 	OK(CALL3(CAP_INFO, 0, 49, WINDOW));
 	CHECK(CALL2(CAP_DELETE, 0, 20).value == 30, "thirty are left");

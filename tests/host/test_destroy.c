@@ -1,5 +1,5 @@
 /* The end of a domain, and of what capabilities stand for. */
-#include "tests/host/test.h"
+#include "tests/host/play.h"
 
 static struct exo_domain_info *info(void) { return (void *)model_window[this_cpu()->number]; }
 
@@ -31,9 +31,12 @@ TEST(destroy_returns_every_frame)
 	OK(retype(page, EXO_KIND_PT4));
 	OK(CALL3(ROOT_PAIR, 0, a.root, page));
 	model_on(0);
+	OK(CALL3(EVENT_CREATE, 40, 0, 0x10000));
+	OK(CALL4(DOMAIN_CTL, a.cap, EXO_DOM_WATCH, 40, 0x10000));
 	IS(CALL1(DOMAIN_DESTROY, 99), CAP, 1);
 	r = CALL1(DOMAIN_DESTROY, a.cap);
 	IS(r, AGAIN, 0);
+	CHECK(control()->events == 0x10000, "the watcher is told at once");
 	IS(CALL4(DOMAIN_CTL, a.cap, EXO_DOM_RESERVE, 1, 0), DYING, 1);
 	IS(CALL2(CAP_DELETE, 0, a.cap), BUSY, 2);
 	r = FINISH(CALL1(DOMAIN_DESTROY, a.cap));

@@ -575,6 +575,9 @@ TEST(net_slow_reset)
 	}
 	CHECK(nets[0].state == NET_STATE_GONE, "for ever");
 	IS(got(&out), GONE, 0);
+	kernel_lock();
+	net_interrupt(&model_nets[0].dev);	/* it may still: nobody listens */
+	kernel_unlock();
 }
 
 TEST(net_link)

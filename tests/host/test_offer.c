@@ -2,7 +2,6 @@
 #include <string.h>
 #include "tests/host/test.h"
 
-#define INIT_ROOT	(MODEL_RAM + 3)
 
 static void offer(uint64_t *map, uint32_t pfn) { map[pfn / 64] |= 1ul << pfn % 64; }
 static bool offered(const uint64_t *map, uint32_t pfn) { return map[pfn / 64] >> pfn % 64 & 1; }

@@ -2,7 +2,6 @@
 #include <string.h>
 #include "tests/host/test.h"
 
-#define INIT_ROOT	(MODEL_RAM + 3)
 
 TEST(revoke_by_consent)
 {

@@ -2,7 +2,6 @@
 #include <string.h>
 #include "tests/host/test.h"
 
-#define INIT_ROOT	(MODEL_RAM + 3)
 
 static struct exo_pt_item *items(void) { return (struct exo_pt_item *)model_window[this_cpu()->number]; }
 
