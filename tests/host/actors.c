@@ -97,6 +97,16 @@ void slots_share(struct context *even, struct context *odd, uint64_t length)
 		OK(CALL4(SLICE_CTL, 90, i, length, (i & 1 ? odd : even)->cap % 128));
 }
 
+void slots_begin(struct context *even, struct context *odd, uint64_t length)
+{
+	context_begin(even);
+	context_begin(odd);
+	for (unsigned i = 0; i < 40; i++) {
+		model_time += length / 2;
+		model_timer(1);
+	}
+}
+
 void tick_at(unsigned cpu, uint64_t when)
 {
 	unsigned was = this_cpu()->number;

@@ -54,6 +54,8 @@ struct context *context_on(const struct actor *a, unsigned cpu);
 void context_begin(struct context *x);
 /* All slots of CPU 1, of this length, alternately for two contexts there: init's slot 90. */
 void slots_share(struct context *even, struct context *odd, uint64_t length);
+/* Both begin, and what was there before has ended. */
+void slots_begin(struct context *even, struct context *odd, uint64_t length);
 /* The timer's interrupt on a CPU at this very moment: the model's clock goes on when it is read. */
 void tick_at(unsigned cpu, uint64_t when);
 

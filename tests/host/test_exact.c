@@ -16,12 +16,7 @@ TEST(slices_end_exactly)
 
 	slots_share(x, y, SLICE);
 	OK(CALL4(CONTEXT_CTL, x->cap % 128, EXO_CTX_WARN, WARN, 1));
-	context_begin(x);
-	context_begin(y);
-	for (unsigned i = 0; i < 40; i++) {	/* what was there before has ended */
-		model_time += SLICE / 2;
-		model_timer(1);
-	}
+	slots_begin(x, y, SLICE);
 	for (unsigned i = 0; i < 6; i++) {
 		struct context *now = c->current;
 		uint64_t end = c->slot_end;

@@ -71,20 +71,26 @@ TEST(loans_end_everywhere)
 	OK(CALL4(FRAME_GIVE, 0, a.cap, x, 2));
 }
 
-/* What an earlier, longer predicate has left behind counts no more. */
-TEST(loans_end_spares_other_waits)
+/* A domain that may read x by its slot 50, from init's 60, played on CPU 1 from here on. */
+static struct actor borrower(uint32_t x)
 {
 	struct actor a = actor_make(60);
-	uint32_t x = fresh();
-	struct exo_predicate *p = (void *)(model_window[1] + 1024);
-	struct context *waiter;
 
 	OK(CALL5(FRAME_LEND, 0, 60, x, 1, EXO_R_READ | EXO_R_GRANT));
 	OK(CALL6(CAP_COPY, a.cap, 50, 60, EXO_R_READ, 0, 0));
 	CHECK(model_run(1, a.d), "runs");
 	model_on(1);
-	waiter = this_cpu()->current;
-	memset(p, 0, sizeof *p);
+	return a;
+}
+
+/* What an earlier, longer predicate has left behind counts no more. */
+TEST(loans_end_spares_other_waits)
+{
+	uint32_t x = fresh();
+	struct actor a = borrower(x);
+	struct exo_predicate *p = memset(model_window[1] + 1024, 0, sizeof *p);
+	struct context *waiter = this_cpu()->current;
+
 	p->products = p->terms[0] = 1;
 	p->term[0][0] = (struct exo_term){ .addr = (uint64_t)a.next << 12, .op = EXO_EQ, .value = 5 };
 	CALL3(WAIT, WINDOW + 1024, EXO_FOREVER, 0);
@@ -96,17 +102,11 @@ TEST(loans_end_spares_other_waits)
 
 TEST(loans_end_waits)
 {
-	struct actor a = actor_make(60);
 	uint32_t x = fresh();
-	struct exo_predicate *p = (void *)(model_window[1] + 1024);
-	struct context *waiter;
+	struct actor a = borrower(x);
+	struct exo_predicate *p = memset(model_window[1] + 1024, 0, sizeof *p);
+	struct context *waiter = this_cpu()->current;
 
-	OK(CALL5(FRAME_LEND, 0, 60, x, 1, EXO_R_READ | EXO_R_GRANT));
-	OK(CALL6(CAP_COPY, a.cap, 50, 60, EXO_R_READ, 0, 0));
-	CHECK(model_run(1, a.d), "runs");
-	model_on(1);
-	waiter = this_cpu()->current;
-	memset(p, 0, sizeof *p);
 	p->products = 2;	/* of which the second's second term is on loan */
 	p->terms[0] = 1;
 	p->terms[1] = 2;

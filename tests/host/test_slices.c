@@ -13,12 +13,7 @@ TEST(switches_are_counted_one_by_one)
 	struct cpu *c = cpu_at(1);
 
 	slots_share(x, y, SLICE);
-	context_begin(x);
-	context_begin(y);
-	for (unsigned i = 0; i < 40; i++) {	/* what was there before has ended */
-		model_time += SLICE / 2;
-		model_timer(1);
-	}
+	slots_begin(x, y, SLICE);
 	for (unsigned i = 0; i < 6; i++) {
 		struct exo_control *goes = context_control(c->current), *comes = context_control(c->current == x ? y : x);
 		uint64_t forced = goes->forced, other = comes->forced, switches = comes->switches, all = c->slices->switches;
