@@ -15,8 +15,8 @@ suite("vmm-docs", ["tests/vmm/docs"])
 suite("vmm-disks", ["tests/vmm/disks"], seconds=2400, long=True)
 
 CASES = ["--add", f"{BUILD}/tests/vmm/cases"]
-suite("vmm", shell("sh /vmm/cases", *CASES), seconds=400)
-suite("vmm-rogue", shell("sh /rogue/cases", "--add", f"{BUILD}/tests/vmm/rogue"), seconds=300)
+suite("vmm", shell("sh /vmm/cases", *CASES), seconds=900)
+suite("vmm-rogue", shell("sh /rogue/cases", "--add", f"{BUILD}/tests/vmm/rogue"), seconds=900)
 suite("vmm-linux", ["tests/vmm/linux", "grub", "shell"], seconds=900)
 suite("vmm-linux-long", ["tests/vmm/linux", "grub-boots", "init-ends", "stop", "terminal", "disk-smp",
                          "disk-cow", "installer"], seconds=3000, long=True)
