@@ -492,7 +492,6 @@ static void check_shares(struct domain *d)
 	for (struct context *x = context_first(d); x; x = context_next(d, x)) {
 		AUDIT(x->slices == slots_of[x->id], "context %x has %u slots, counted %u", x->id, slots_of[x->id], x->slices);
 		AUDIT(!x->timers[TIMER_WAIT].slot || x->state == EXO_CS_WAITING, "context %x has a deadline", x->id);
-		AUDIT(context_control(x)->run_time == x->run_time || !x->run_time, "context %x's time", x->id);
 		slices += x->slices;
 		queued_total += x->queued != 0;
 		timers_total += (x->timers[0].slot != 0) + (x->timers[1].slot != 0);
