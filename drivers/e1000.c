@@ -214,7 +214,7 @@ static void kick(struct net_device *dev)
 }
 
 /* Frames with errors, or in more than one buffer, are not taken up. */
-static void received_look(struct e1000 *e)
+static bool received_look(struct e1000 *e)
 {
 	unsigned n = 0;
 	for (; n < NET_QUEUE && e->mem->rx[e->rx_next].status & RX_DONE; n++) {
@@ -227,14 +227,15 @@ static void received_look(struct e1000 *e)
 		e->rx_next = (e->rx_next + 1) % RING;
 	}
 	e->rx_free += n;
-	if (e->rx_free < GIVE)
-		return;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	put(e, RDT, (e->rx_next + RING - 1) % RING);
-	e->rx_free = 0;
+	if (e->rx_free >= GIVE) {
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		put(e, RDT, (e->rx_next + RING - 1) % RING);
+		e->rx_free = 0;
+	}
+	return n == NET_QUEUE;
 }
 
-static void poll(struct net_device *dev)
+static bool poll(struct net_device *dev)
 {
 	struct e1000 *e = (struct e1000 *)dev;
 	/* Else the next interrupt would come 128 us after this one at the earliest, whatever ITR says, and
@@ -243,13 +244,14 @@ static void poll(struct net_device *dev)
 	if (e->pci.id == ID_82574L && dev->interrupts)
 		put(e, IMS, ~0u);
 	uint32_t causes = get(e, ICR);	/* whatever comes from here on interrupts again */
-	received_look(e);
+	bool more = received_look(e);
 	sent_look(e);
 	if (!(causes & CAUSE_LINK) && (causes || dev->interrupts))
-		return;
+		return more;
 	uint32_t status = get(e, STATUS);
 	if (status != ~0u)		/* ones: it is gone; what is being sent tells */
 		dev->link = status & STATUS_LU;
+	return more;
 }
 
 static void off(struct net_device *dev)

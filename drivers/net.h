@@ -31,8 +31,8 @@ struct net_driver {
 	/* Tells the device of what was queued since the last time; may call net_sent. */
 	void (*kick)(struct net_device *dev);
 	/* Calls net_received and net_sent for what has happened: at most NET_QUEUE of each, in order;
-	 * keeps `link` right. */
-	void (*poll)(struct net_device *dev);
+	 * keeps `link` right.  True: so many came that more may be there, and no interrupt will tell. */
+	bool (*poll)(struct net_device *dev);
 	/* For good: the device reaches no memory any more. */
 	void (*off)(struct net_device *dev);
 };

@@ -211,7 +211,7 @@ static void send(struct net_device *dev, unsigned n, uint64_t phys, unsigned res
 	q->avail.index++;
 }
 
-static void received_look(struct virtio_net *v)
+static bool received_look(struct virtio_net *v)
 {
 	struct queue *q = &v->mem->queue[0];
 	unsigned n = 0;
@@ -227,6 +227,7 @@ static void received_look(struct virtio_net *v)
 	}
 	if (n)
 		notify(v, 0);
+	return n == NET_QUEUE;
 }
 
 static void sent_look(struct virtio_net *v)
@@ -253,14 +254,15 @@ static void kick(struct net_device *dev)
 	sent_look(v);
 }
 
-static void poll(struct net_device *dev)
+static bool poll(struct net_device *dev)
 {
 	struct virtio_net *v = (struct virtio_net *)dev;
 	if (!dev->interrupts)
 		get8(v->isr);			/* quiet, line */
-	received_look(v);
+	bool more = received_look(v);
 	sent_look(v);
 	dev->link = link_get(v);
+	return more;
 }
 
 static void off(struct net_device *dev)

@@ -116,7 +116,8 @@ static void poll(struct net *n)
 {
 	bool link = n->dev->link;
 
-	n->dev->driver->poll(n->dev);
+	if (n->dev->driver->poll(n->dev))
+		look_by(&nets_deadline, arch_now() + 1);
 	room_tell(n);
 	if (n->dev->link != link)
 		log_print("net%u: link %s\n", n->dev->number, link ? "down" : "up");

@@ -7,8 +7,6 @@ struct model_net model_nets[MODEL_NETS];
 uint64_t model_frames_out;
 void (*model_observer)(const uint8_t *header, unsigned n);
 static struct filter *heads[MODEL_NETS][4 * MODEL_ROOM];
-static const uint8_t *incoming;
-static unsigned incoming_length;
 
 /* Of its own, so that what the cards need doesn't change what other tests meet. */
 static uint64_t hash_random(void)
@@ -64,23 +62,25 @@ void model_nets_dma(void)
 		}
 }
 
-static void poll(struct net_device *dev)
+static bool poll(struct net_device *dev)
 {
 	struct model_net *m = of(dev);
 
 	CHECK(!m->off && !m->steps, "a card that is off or in reset is asked");
 	dev->link = m->link;
-	if (incoming) {
+	unsigned n = 0;
+	for (; n < NET_QUEUE && m->incoming_left; n++, m->incoming_left--) {
 		uint8_t copy[NET_BUFFER];	/* the card's own; the sanitizer watches its end */
 
 		memset(copy, 0xee, sizeof copy);
-		memcpy(copy, incoming, incoming_length);
-		net_received(dev, copy, incoming_length);
+		memcpy(copy, m->incoming, m->incoming_length);
+		net_received(dev, copy, m->incoming_length);
 	}
 	while (m->sent != m->over) {
 		m->sent++;
 		net_sent(dev);
 	}
+	return n == NET_QUEUE;
 }
 
 static enum net_state step(struct net_device *dev, bool first)
@@ -135,10 +135,18 @@ void model_net_finish(unsigned net, unsigned frames)
 
 void model_net_receive(unsigned net, const uint8_t *frame, unsigned length)
 {
-	incoming = frame;
-	incoming_length = length;
-	model_interrupt(net_interrupt, &model_nets[net].dev);
-	incoming = NULL;
+	model_net_receive_many(net, frame, length, 1);
+	model_nets[net].incoming_left = 0;		/* nobody asks a card that is in reset */
+}
+
+void model_net_receive_many(unsigned net, const uint8_t *frame, unsigned length, unsigned frames)
+{
+	struct model_net *m = &model_nets[net];
+
+	m->incoming = frame;
+	m->incoming_length = length;
+	m->incoming_left = frames;
+	model_interrupt(net_interrupt, &m->dev);
 }
 
 void model_flow_put(struct domain *d, unsigned slot, unsigned net)

@@ -22,6 +22,8 @@ struct model_net {
 	uint64_t kicked;		/* those that the card knows of */
 	unsigned depth;
 	unsigned reset_steps, steps;	/* that a reset takes; left of the one in progress */
+	const uint8_t *incoming;	/* a frame that came, */
+	unsigned incoming_length, incoming_left;	/* so many times */
 	bool broken, off, link;
 	bool lost;			/* the device sends nothing any more, until it is reset */
 };
@@ -35,6 +37,8 @@ void model_nets_boot(void);
 void model_nets_dma(void);
 void model_net_finish(unsigned net, unsigned frames);	/* the oldest are sent; it interrupts */
 void model_net_receive(unsigned net, const uint8_t *frame, unsigned length);
+/* The same frame many times, with one interrupt for all: `frame` stays until all were fetched. */
+void model_net_receive_many(unsigned net, const uint8_t *frame, unsigned length, unsigned frames);
 /* A capability to the flow of all packets, in d's slot. */
 void model_flow_put(struct domain *d, unsigned slot, unsigned net);
 

@@ -580,6 +580,27 @@ TEST(net_slow_reset)
 	kernel_unlock();
 }
 
+/* More frames than a look fetches, and one interrupt for all of them. */
+TEST(net_receives_many)
+{
+	enum { N = 2 * NET_QUEUE + 1 };
+	uint8_t p[60];
+
+	setup();
+	OK(DERIVE(ALL, EXO_FLOW_OPTIONS(BOTH, 1), 40, V4, TCP, TO(80)));
+	OK(CALL2(FLOW_BIND, 40, IN));
+	tcp(p, 4000, 80);
+	model_net_receive_many(0, p, sizeof p, N);
+	CHECK(info(40)->dropped == NET_QUEUE, "%lu at once", info(40)->dropped);
+	model_time += 1;
+	model_timer(0);
+	CHECK(info(40)->dropped == 2 * NET_QUEUE, "%lu then", info(40)->dropped);
+	model_time += 1;
+	model_timer(0);
+	CHECK(info(40)->dropped == N, "%lu in the end", info(40)->dropped);
+	CHECK(nets_deadline > model_time + 1, "at once again, though there is nothing");
+}
+
 TEST(net_link)
 {
 	setup();

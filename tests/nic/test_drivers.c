@@ -290,7 +290,8 @@ static void overrun(void)
 		for (unsigned i = 0; i < 4; i++) {
 			unsigned before = received;
 
-			device->driver->poll(device);
+			/* One interrupt for all: that there is more, the driver alone can tell. */
+			CHECK(device->driver->poll(device) == !i);
 			CHECK(received - before <= NET_QUEUE);
 		}
 		CHECK(received == n - 3);
