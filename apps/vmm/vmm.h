@@ -51,6 +51,12 @@ bool name_valid(const char *name);
 /* Bytes, of a text such as 256M; refuses others. */
 uint64_t size_parse(const char *text, const char *what);
 
+/* ---- digest.c ------------------------------------------------------------------------------ */
+
+#define DIGEST_LENGTH	64
+/* SHA-256 of what is left to read of a file, in hexadecimal.  False: it cannot be read. */
+bool digest(int file, char text[DIGEST_LENGTH + 1]);
+
 /* ---- files.c: what the monitor may open ------------------------------------------------------ */
 
 struct domain_request;
