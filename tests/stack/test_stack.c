@@ -35,9 +35,16 @@ static void last_leaves(unsigned end)
 	last[end].length = 0;
 }
 
+static uint8_t seen_seq[4], seen_ack[4];	/* of what the first end sent of TCP */
+
 static bool link_sends(struct stack_link *from, const void *frame, size_t length)
 {
+	const uint8_t *f = frame;
 	unsigned end = from == &ends[1];
+	if (!end && length >= 54 && f[12] == 8 && f[23] == 6) {
+		memcpy(seen_seq, f + 38, 4);
+		memcpy(seen_ack, f + 42, 4);
+	}
 	if (chance_of(wire.full))
 		return false;
 	if (last[end].length == length && ack_replaces(frame, last[end].byte, length))
@@ -75,8 +82,12 @@ static void stack_panics(const char *why)
 	exit(1);
 }
 
+static bool no_memory;
+
 static void *allocate(size_t n)
 {
+	if (no_memory)
+		return NULL;
 	allocated++;
 	return malloc(n);
 }
@@ -254,6 +265,205 @@ static void crowd(void)
 	end();
 }
 
+/* A full listener lets others ask again, and hears them when there is room. */
+static void patience(void)
+{
+	enum { N = 5 };
+	struct endpoint *c[N], *s[N], *l;
+	unsigned accepted = 0;
+
+	begin("patience", 0, 0, 0, 2);
+	l = listener(2);
+	for (unsigned i = 0; i < N; i++)
+		c[i] = client();
+	pass(10000);
+	for (unsigned i = 0; i < N; i++)
+		CHECK(!(stack_poll(c[i]) & STACK_ENDED));
+	for (unsigned i = 0; accepted < N; i++, tick()) {
+		CHECK(i < 60000);
+		accepted += !stack_accept(l, &s[accepted]);
+	}
+	for (unsigned i = 0; i < N; i++)
+		CHECK(stack_send(s[i], "x", 1) == 1);
+	pass(100);
+	for (unsigned i = 0; i < N; i++) {
+		CHECK(stack_unread(c[i]) == 1 && stack_receive(c[i], &(char){ 0 }, 1) == 1);
+		stack_close(c[i]);
+		stack_close(s[i]);
+	}
+	stack_close(l);
+	end();
+}
+
+static void full_send(struct endpoint *e, size_t *sent)
+{
+	static const char b[4096];
+	for (unsigned i = 0; i < 3000; i++, tick()) {
+		long n = stack_send(e, b, sizeof b);
+		*sent += n > 0 ? n : 0;
+	}
+	CHECK(stack_send(e, b, 1) == -EAGAIN);
+}
+
+/* Nobody reads, and then the wire is cut for longer than the peer may be given up in (RFC 1122,
+ * 4.2.3.5): all arrives when it is whole and somebody reads. */
+static void closed_window(void)
+{
+	struct endpoint *l, *c, *s;
+	size_t sent = 0, got = 0;
+	static char b[4096];
+
+	begin("closed-window", 0, 0, 0, 2);
+	l = listener(5);
+	meet(l, &c, &s);
+	full_send(c, &sent);
+	wire.lose = 1000;
+	pass(110000);
+	CHECK(!(stack_poll(c) & STACK_ENDED));
+	wire.lose = 0;
+	for (unsigned i = 0; got < sent; i++, tick()) {
+		CHECK(i < 200000);
+		long n = stack_receive(s, b, sizeof b);
+		got += n > 0 ? n : 0;
+	}
+	no_memory = true;
+	CHECK(stack_unsent(c) == 0 && stack_send(c, b, 1) == -ENOBUFS);
+	no_memory = false;
+	CHECK(stack_send(c, b, 1) == 1);
+	pass(100);
+	CHECK(stack_receive(s, b, 1) == 1);
+	stack_close(c);
+	stack_close(s);
+	stack_close(l);
+	end();
+}
+
+/* Programs keep what both sides have closed, one after the other or at the same time, for longer than
+ * late packets are waited for, or beside more of these than are kept. */
+static void closed_and_kept(void)
+{
+	enum { MORE = 140 };
+	struct endpoint *l, *c[2], *s[2], *x, *y;
+
+	begin("closed-and-kept", 0, 0, 0, 2);
+	l = listener(5);
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < 2; i++)
+			meet(l, &c[i], &s[i]);
+		CHECK(stack_send(s[0], "last", 4) == 4 && !stack_shutdown(c[0]));
+		CHECK(!stack_shutdown(c[1]) && !stack_shutdown(s[1]));
+		pass(50);
+		CHECK(stack_receive(s[0], &x, 1) == 0 && !stack_shutdown(s[0]));
+		pass(50);
+		for (unsigned i = 0; !round && i < MORE; i++) {
+			meet(l, &x, &y);
+			stack_close(x);
+			stack_close(y);
+		}
+		pass(round ? 130000 : 1000);
+		CHECK(stack_receive(c[0], &x, 8) == 4);
+		for (unsigned i = 0; i < 4; i++) {
+			struct endpoint *e = i < 2 ? c[i] : s[i - 2];
+			stack_local(e), stack_peer(e);
+			CHECK(stack_poll(e) & STACK_ENDED && !stack_error(e));
+			CHECK(stack_receive(e, &x, 1) == 0 && stack_send(e, "", 1) == -EPIPE);
+			stack_shutdown(e);
+			stack_close(e);
+		}
+	}
+	stack_close(l);
+	end();
+}
+
+/* ---- what peers would not send ------------------------------------------------------------- */
+
+static void put16(uint8_t *p, unsigned v) { p[0] = v >> 8, p[1] = v; }
+
+static unsigned sum(const uint8_t *p, unsigned n, unsigned more)
+{
+	for (unsigned i = 0; i + 1 < n; i += 2)
+		more += p[i] << 8 | p[i + 1];
+	more += n & 1 ? p[n - 1] << 8 : 0;
+	while (more >> 16)
+		more = (more & 0xffff) + (more >> 16);
+	return more;
+}
+
+/* From that address to the second end: a header of IPv4, and what comes behind it. */
+static void forge(const uint8_t from[4], uint8_t protocol, uint8_t *f, unsigned length)
+{
+	memcpy(f, ends[1].mac, 6);
+	memcpy(f + 6, ends[0].mac, 6);
+	memcpy(f + 12, "\x08\0\x45\0", 4);
+	put16(f + 16, 20 + length);
+	f[22] = 64;
+	f[23] = protocol;
+	memcpy(f + 26, from, 4);
+	memcpy(f + 30, ip4[1], 4);
+	put16(f + 24, 0);
+	put16(f + 24, ~sum(f + 14, 20, 0));
+	if (protocol == 6) {
+		put16(f + 50, 0);
+		put16(f + 50, ~sum(f + 34, length, sum(f + 26, 8, 6 + length)));
+	}
+	stack_input(&ends[1], f, 34 + length);
+}
+
+/* A segment of a byte, so far behind what the connection's other end has received. */
+static void forge_byte(const struct endpoint *c, uint32_t seq)
+{
+	uint8_t f[60] = { [46] = 0x50, [47] = 0x10, [48] = 0xff, [54] = 'x' };
+	put16(f + 34, stack_local(c).port);
+	put16(f + 36, server.port);
+	put16(f + 38, seq >> 16), put16(f + 40, seq);
+	memcpy(f + 42, seen_ack, 4);
+	forge(ip4[0], 6, f, 21);
+}
+
+/* Many small segments, in order and not, hold little memory; who claims to be this machine from outside
+ * is not heard. */
+static void strangers(void)
+{
+	struct endpoint *l, *c, *s, *u = stack_open(STACK_UDP, 0, changed, NULL);
+	uint8_t f[60] = { 0 };
+	uint32_t seq;
+	long got = 0;
+
+	begin("strangers", 0, 0, 0, 2);
+	l = listener(5);
+	meet(l, &c, &s);
+	CHECK(stack_send(c, "x", 1) == 1);
+	pass(2000);
+	memcpy(&seq, seen_seq, 4);
+	seq = __builtin_bswap32(seq) + 1;
+	wire.lose = 1000;
+	unsigned before = allocated;
+	for (unsigned i = 0; i < 20000; i++)
+		forge_byte(c, seq + i);
+	CHECK(stack_unread(s) == 20001 && allocated - before < 100);
+	for (unsigned i = 0; i < 20000; i++)
+		forge_byte(c, seq + 20001 + 2 * i);
+	CHECK(allocated - before < 2000);
+	for (long n; (n = stack_receive(s, f, 1 + chance(50))) > 0; got += n)
+		for (long i = 0; i < n; i++)
+			CHECK(f[i] == 'x');
+	CHECK(got == 20001);
+	CHECK(!stack_bind(u, &server));
+	memset(f, 0, sizeof f);
+	put16(f + 34, 9), put16(f + 36, server.port), put16(f + 38, 9);
+	forge((const uint8_t[4]){ 10, 0, 0, 77 }, 17, f, 9);
+	CHECK(stack_receive(u, f, 9) == 1);
+	put16(f + 34, 9), put16(f + 36, server.port), put16(f + 38, 9);
+	forge((const uint8_t[4]){ 127, 0, 0, 1 }, 17, f, 9);
+	CHECK(stack_receive(u, f, 9) == -EAGAIN);
+	wire.lose = 0;
+	stack_abort(s);
+	stack_close(u);
+	stack_close(c);
+	stack_close(l);
+	end();
+}
+
 /* ---- UDP ---------------------------------------------------------------------------------- */
 
 static void datagrams(void)
@@ -398,6 +608,10 @@ int main(int argc, char **argv)
 	acks(), done();
 	refusals(), done();
 	crowd(), done();
+	patience(), done();
+	closed_window(), done();
+	closed_and_kept(), done();
+	strangers(), done();
 	datagrams(), done();
 	for (seed = 1; seed <= seeds; seed++) {
 		transfer("tcp", 1000000, 0, 0, 0, 2), seed == seeds ? done() : (void)0;

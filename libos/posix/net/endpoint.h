@@ -43,7 +43,8 @@ struct endpoint {
 	};
 	struct endpoint *next, **link;	/* all */
 
-	struct pbuf *unread;		/* TCP */
+	struct pbuf *unread, *unread_last;	/* TCP */
+	size_t unread_room;		/* bytes that the last one still takes */
 	size_t read;			/* bytes of its first pbuf that were taken */
 	struct endpoint *accepted, *accepted_next;	/* connections that came, oldest first */
 	struct endpoint *listener;	/* while it waits there */

@@ -202,6 +202,14 @@ struct netif *stack_route(const void *source, const void *destination)
 static struct { struct pbuf *p; struct netif *n; } queue[STACK_QUEUE];
 static unsigned queue_first, queued;
 
+/* Nobody on a wire is this machine's inside, though programs trust who is (RFC 1122, 3.2.1.3). */
+static bool from_loopback(const uint8_t *f, size_t length)
+{
+	static const uint8_t six[16] = { [15] = 1 };
+	return (length >= 34 && f[12] == 8 && f[13] == 0 && f[26] == 127) ||
+		(length >= 54 && f[12] == 0x86 && f[13] == 0xdd && !__builtin_memcmp(f + 22, six, 16));
+}
+
 /* lwIP looks at a header's fields before it knows that there is a whole header: what it may look at
  * is there, whatever the frame's length.  Lost, as if on its way: what there is no memory for. */
 void stack_input_queue(struct stack_link *link, const void *frame, size_t length)
@@ -209,8 +217,8 @@ void stack_input_queue(struct stack_link *link, const void *frame, size_t length
 	enum { HEADERS = 96 };
 	struct netif *n = netif_of(link);
 	size_t room = length < HEADERS ? HEADERS : length;
-	struct pbuf *p = length <= STACK_FRAME + 4 && queued < STACK_QUEUE ?
-		pbuf_alloc(PBUF_RAW, room, PBUF_RAM) : NULL;
+	struct pbuf *p = length <= STACK_FRAME + 4 && queued < STACK_QUEUE &&
+		!from_loopback(frame, length) ? pbuf_alloc(PBUF_RAW, room, PBUF_RAM) : NULL;
 	if (!p)
 		return;
 	counts[n - netifs].in_packets++;

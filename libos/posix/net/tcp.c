@@ -6,27 +6,45 @@
 #include "libos/posix/net/endpoint.h"
 
 #define BACKLOG_MAX	128u
+#define BACKLOG_GROUP	255u	/* of those that share a port, together */
+#define SMALL		256u	/* bytes of a segment */
+#define GATHERED	2048u
 #define TIME_WAIT_MAX	128u	/* lwIP looks at each of them for each packet */
 
-static err_t tcp_came(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t error)
+/* A small segment takes a packet's memory for itself; when it has to wait it shares one.  False: it
+ * stays as it is. */
+static bool unread_gather(struct endpoint *e, struct pbuf *p)
 {
-	struct endpoint *e = arg;
-	(void)pcb, (void)error;
-	if (!p)
-		e->ended = true;
-	else if (e->unread)
-		pbuf_cat(e->unread, p);
-	else
-		e->unread = p;
-	tell(e);
-	return ERR_OK;
+	if (!e->unread || p->tot_len > SMALL)
+		return false;
+	if (p->tot_len > e->unread_room) {
+		struct pbuf *all = pbuf_alloc(PBUF_RAW, GATHERED, PBUF_RAM);
+		if (!all)
+			return false;
+		all->len = 0;
+		e->unread_last = e->unread_last->next = all;
+		e->unread_room = GATHERED;
+	}
+	pbuf_copy_partial(p, (char *)e->unread_last->payload + e->unread_last->len, p->tot_len, 0);
+	e->unread_last->len += p->tot_len;
+	e->unread_room -= p->tot_len;
+	pbuf_free(p);
+	return true;
 }
 
-static err_t tcp_left(void *arg, struct tcp_pcb *pcb, u16_t n)
+/* Behind what is unread, whose total lengths nobody keeps: a long queue is not walked. */
+static void unread_put(struct endpoint *e, struct pbuf *p)
 {
-	(void)pcb, (void)n;
-	tell(arg);
-	return ERR_OK;
+	if (unread_gather(e, p))
+		return;
+	e->unread_room = 0;
+	if (e->unread)
+		e->unread_last->next = p;
+	else
+		e->unread = p;
+	while (p->next)
+		p = p->next;
+	e->unread_last = p;
 }
 
 /* The pcb is gone already: after an error, or (ERR_CLSD) as both sides have closed. */
@@ -41,9 +59,51 @@ static void tcp_failed(void *arg, err_t error)
 	tell(e);
 }
 
+/* The pcb is gone, maybe without another word: so ends one that has waited for late packets. */
+static void pcb_ended(u8_t id, void *data)
+{
+	struct endpoint *e = data;
+	(void)id;
+	if (e) {
+		e->tcp = NULL;
+		e->connected = false;
+	}
+}
+
+static void pcb_leave(struct tcp_pcb *pcb)
+{
+	tcp_ext_arg_set(pcb, 0, NULL);
+	tcp_arg(pcb, NULL);
+	tcp_recv(pcb, NULL);
+	tcp_sent(pcb, NULL);
+	tcp_err(pcb, NULL);
+}
+
+static err_t tcp_came(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t error)
+{
+	struct endpoint *e = arg;
+	(void)pcb, (void)error;
+	if (p)
+		unread_put(e, p);
+	else
+		e->ended = true;
+	tell(e);
+	return ERR_OK;
+}
+
+static err_t tcp_left(void *arg, struct tcp_pcb *pcb, u16_t n)
+{
+	(void)pcb, (void)n;
+	tell(arg);
+	return ERR_OK;
+}
+
 static void tcp_attach(struct endpoint *e, struct tcp_pcb *pcb)
 {
+	static const struct tcp_ext_arg_callbacks ends = { .destroy = pcb_ended };
 	e->tcp = pcb;
+	tcp_ext_arg_set_callbacks(pcb, 0, &ends);
+	tcp_ext_arg_set(pcb, 0, e);
 	tcp_arg(pcb, e);
 	tcp_recv(pcb, tcp_came);
 	tcp_sent(pcb, tcp_left);
@@ -73,7 +133,8 @@ int connection_bind(struct endpoint *e, const struct stack_address *at)
 	return at->port ? error_of(bind_to(e, &ip, at->port)) : endpoint_bind_any(e, &ip, bind_to);
 }
 
-/* A connection came; a full listener's comes again later. */
+/* A connection came.  While it waits to be accepted lwIP counts it, and passes over who asks for
+ * another one when there are enough: it asks again. */
 static err_t tcp_arrived(void *arg, struct tcp_pcb *pcb, err_t error)
 {
 	struct endpoint *l, *e, **last;
@@ -82,7 +143,8 @@ static err_t tcp_arrived(void *arg, struct tcp_pcb *pcb, err_t error)
 	l = group_pick(arg, &pcb->remote_ip, pcb->remote_port);
 	e = l->waiting < l->backlog ? endpoint_new(STACK_TCP) : NULL;
 	if (!e)
-		return ERR_MEM;		/* lwIP resets it */
+		return ERR_MEM;		/* of a group, one has too many: lwIP resets it */
+	tcp_backlog_delayed(pcb);
 	tcp_attach(e, pcb);
 	e->connected = true;
 	e->listener = l;
@@ -104,8 +166,9 @@ static bool listen_with_others(struct endpoint *e)
 	struct endpoint *o = group_join(e);
 	if (!o)
 		return false;
-	tcp_arg(e->tcp, NULL);
-	tcp_err(e->tcp, NULL);
+	struct tcp_pcb_listen *l = (struct tcp_pcb_listen *)o->tcp;
+	l->backlog = l->backlog + e->backlog < BACKLOG_GROUP ? l->backlog + e->backlog : BACKLOG_GROUP;
+	pcb_leave(e->tcp);
 	tcp_close(e->tcp);
 	e->tcp = o->tcp;
 	e->listening = true;
@@ -136,6 +199,7 @@ int stack_listen(struct endpoint *e, unsigned backlog)
 	struct tcp_pcb *l = tcp_listen_with_backlog_and_err(e->tcp, e->backlog, &error);
 	if (!l)
 		return error_of(error);
+	tcp_ext_arg_set(l, 0, NULL);	/* its group's */
 	e->tcp = l;
 	e->listening = true;
 	tcp_accept(l, tcp_arrived);
@@ -180,6 +244,8 @@ int stack_accept(struct endpoint *l, struct endpoint **out)
 		return -EAGAIN;
 	l->accepted = e->accepted_next;
 	l->waiting--;
+	if (e->tcp)
+		tcp_backlog_accepted(e->tcp);
 	e->listener = e->accepted_next = NULL;
 	*out = e;
 	return 0;
@@ -206,7 +272,10 @@ long connection_send(struct endpoint *e, const void *from, size_t n)
 	}
 	if (done && !e->corked)
 		tcp_output(e->tcp);
-	return done || !n ? (long)done : -EAGAIN;
+	if (done || !n)
+		return done;
+	/* If nothing is under way there is no memory, and nobody will tell of any. */
+	return tcp_sndqueuelen(e->tcp) ? -EAGAIN : -ENOBUFS;
 }
 
 static void unread_drop(struct endpoint *e)
@@ -299,18 +368,14 @@ static void tcp_detach(struct endpoint *e, bool abort)
 	e->tcp = NULL;
 	if (!pcb)
 		return;
-	tcp_arg(pcb, NULL);
 	if (e->listening) {
 		struct endpoint *other = group_leave(e);
-		if (other)
-			tcp_arg(pcb, other);
-		else
+		tcp_arg(pcb, other);
+		if (!other)
 			tcp_close(pcb);
 		return;
 	}
-	tcp_recv(pcb, NULL);
-	tcp_sent(pcb, NULL);
-	tcp_err(pcb, NULL);
+	pcb_leave(pcb);
 	if (unread || abort || tcp_close(pcb) != ERR_OK)
 		tcp_abort(pcb);
 }
@@ -334,11 +399,12 @@ void connections_trim(void)
 }
 
 /* Some peers (QEMU's user network) do not tell when their window opens again: they are asked every
- * half a second, however often they had none.  lwIP counts in such steps, and waits ever longer. */
+ * half a second, however often they had none.  lwIP counts in such steps, and waits ever longer, which
+ * is left to it where no answer comes: after twelve it gives up, some minutes later. */
 void connections_probe(void)
 {
 	for (struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next)
-		if (p->persist_backoff) {
+		if (p->persist_backoff && p->persist_probe < 2) {
 			p->persist_backoff = 1;
 			p->persist_cnt = 2;
 		}

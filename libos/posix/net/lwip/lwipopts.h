@@ -46,9 +46,11 @@
 #define TCP_SNDQUEUELOWAT	(TCP_SND_QUEUELEN / 2)
 #define TCP_LISTEN_BACKLOG	1
 #define TCP_QUEUE_OOSEQ		1
+#define TCP_OOSEQ_MAX_PBUFS	512	/* out of order; a window of whole segments is 180 */
 #define LWIP_TCP_SACK_OUT	1
 #define LWIP_TCP_TIMESTAMPS	1
 #define LWIP_TCP_KEEPALIVE	1
+#define LWIP_TCP_PCB_NUM_EXT_ARGS 1	/* 0: whose it is, to be told of its end */
 #define SO_REUSE		1
 #define LWIP_RANDOMIZE_INITIAL_LOCAL_PORTS 1
 #define IP_SOF_BROADCAST	1
