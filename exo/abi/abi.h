@@ -383,7 +383,7 @@ struct exo_domain_page {
 	uint32_t repo[EXO_REPO_MAX];	/* pfns taken by force */
 	/* written by the libOS */
 	uint64_t order_count;		/* how many of order[] are valid */
-	uint32_t order[EXO_ORDER_MAX];	/* frames it would rather lose, first ones first */
+	uint32_t order[EXO_ORDER_MAX];	/* frames it would rather lose, first ones first; 0: none */
 	/* Frames on offer: what is asked back is taken from them first, at once, and no event tells.  Bit i
 	 * of the data frame spare[k] (0: none), an own one, is frame k * EXO_SPARE_BITS + i.  The kernel
 	 * clears a bit when it takes the frame, mappings and all; who clears it first has the frame back.

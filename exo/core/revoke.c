@@ -135,14 +135,15 @@ static void doom(struct domain *d, uint64_t pfn, bool offered)
 	d->doomed[d->doomed_count++] = pfn | (offered ? DOOMED_OFFERED : 0);
 }
 
-/* The next frame of the declared order, or 0 when that is at its end. */
+/* The next frame of the declared order, in which a 0 is none, or 0 when that is at its end. */
 static uint32_t order_pick(struct domain *d)
 {
 	volatile struct exo_domain_page *page = page_of(d);
+	uint32_t pfn = 0;
 
-	if (!page || d->order_next >= EXO_ORDER_MAX || d->order_next >= page->order_count)
-		return 0;
-	return page->order[d->order_next++];
+	while (!pfn && page && d->order_next < EXO_ORDER_MAX && d->order_next < page->order_count)
+		pfn = page->order[d->order_next++];
+	return pfn;
 }
 
 /* The next frame from the back of the list, or 0 at its front or where tables begin. */

@@ -308,8 +308,8 @@ static int unasked(void)
 	return rest();
 }
 
-/* The domain page by hand (0 ends an order): numbers that are no frames, not its own, tables,
- * pinned, twice. */
+/* The domain page by hand: numbers that are no frames (0 is none), not its own, tables, pinned,
+ * twice. */
 static int garbage(void)
 {
 	struct exo_domain_page *mine;
@@ -321,8 +321,8 @@ static int garbage(void)
 	scattered(20, 9);
 	CHECK(!mmu_victims(order, 20));
 	CHECK(!exo_cap_info(0, start_cap(start_page, CAP_BOARD), &info).status);
-	const uint32_t bad[] = { 1, 0x100, 0xfee00, ~0u, 1u << 31, 1u << 24, info.base, start_page->root,
-		pfn, pfn };
+	const uint32_t bad[] = { 0, 1, 0x100, 0xfee00, ~0u, 1u << 31, 1u << 24, info.base,
+		start_page->root, pfn, pfn };
 	for (unsigned i = 0; i < 20; i++) {
 		mine->order[n++] = mmu_frame(order[i]);
 		for (unsigned k = 0; k < 3; k++)

@@ -79,6 +79,25 @@ TEST(revoke_by_force)
 	CHECK(context_control(cpu_at(1)->current)->events & EXO_EV_REVOKE, "told");
 }
 
+/* Entries of the order that name nothing are passed over: none stands for any frame. */
+TEST(revoke_passes_over_holes)
+{
+	struct actor a = actor_make(100);
+	struct exo_domain_page *page = give_page(&a);
+	struct result r;
+
+	CHECK(model_run(1, a.d), "runs");
+	page->order[50] = a.next + 40;		/* behind more holes than it has objects at its end */
+	page->order[52] = a.next + 10;
+	page->order_count = 53;
+	model_on(0);
+	IS(CALL3(DOMAIN_REVOKE, a.cap, 2, model_time - 1), AGAIN, 0);
+	r = FINISH(CALL3(DOMAIN_REVOKE, a.cap, 2, 0));
+	OK(r);
+	CHECK(page->repo_count == 2 && page->repo[0] + page->repo[1] == 2 * a.next + 50, "these two");
+	audit();
+}
+
 TEST(revoke_spares_the_reserve)
 {
 	struct actor a = actor_make(200);
