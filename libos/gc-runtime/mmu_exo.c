@@ -18,7 +18,7 @@
 #define TABLES_MAX	4096u
 #define PER_TABLE	512u
 #define FRAMES_LEFT	256u			/* kept out of the pool: page tables, stores' beginnings */
-#define NONE		~0u			/* no page; in the order: no frame (0 would be its end) */
+#define NONE		~0u			/* no page; in the order: no frame */
 #define LOST_MAX	(3 * MMU_VICTIMS)
 #define ENOMEM		12
 #define EBUSY		16
@@ -46,9 +46,10 @@ static struct {
 	unsigned victims, olds;
 	uint32_t lost[LOST_MAX];	/* to be told: [lost_first, lost_end) */
 	unsigned lost_first, lost_end;
-	/* On offer, by frame: shared with the kernel; and those that pages of the region show. */
-	struct { uint64_t *shared, *pages; } offers[EXO_SPARE_MAX];
-	uint64_t discardable;		/* set bits in all `pages` */
+	/* On offer, by frame: shared with the kernel; those that pages of the region show; and of these
+	 * the ones that the kernel took, which may be mapped still. */
+	struct { uint64_t *shared, *pages, *taken; } offers[EXO_SPARE_MAX];
+	uint64_t shown, gone;		/* set bits in all `pages`, in all `taken` */
 } ex;
 
 static void must(uint64_t status, const char *what)
@@ -112,6 +113,26 @@ static void set(uint32_t page, uint64_t value, unsigned op)
 	pt_batch_add(&ex.batch, entry(page) | op, value);
 }
 
+/* A frame's bit in a bitmap of offers; was it set? */
+static bool bit_flip(uint64_t *map, uint64_t pfn, bool on)
+{
+	uint64_t *word = map + pfn % EXO_SPARE_BITS / 64, bit = 1ul << pfn % 64;
+	return bit & (on ? __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST) :
+		__atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST));
+}
+
+/* A frame that went and is ours again. */
+static void offers_forget(uint64_t pfn)
+{
+	uint64_t k = pfn / EXO_SPARE_BITS;
+	if (!ex.gone || k >= EXO_SPARE_MAX || !ex.offers[k].pages ||
+	    !bit_flip(ex.offers[k].taken, pfn, false))
+		return;
+	bit_flip(ex.offers[k].pages, pfn, false);
+	ex.gone--;
+	ex.shown--;
+}
+
 static uint64_t made(uint64_t frame, uint32_t prot)
 {
 	return PTE_MAKE(frame, PTE_RO | (prot & (MMU_W | MMU_A | MMU_D)));
@@ -124,6 +145,7 @@ static void map_one(uint32_t page, const struct mmu_op *o)
 		port_fail("mmu: the quota is smaller than the pool\n");
 	if (o->prot & MMU_ZERO)
 		memset(mmu_window(frame), 0, MMU_PAGE);
+	offers_forget(frame);
 	set(page, made(frame, o->prot), EXO_PT_SET);
 }
 
@@ -280,20 +302,14 @@ static bool offers_ready(uint64_t pfn)
 	uint64_t k = pfn / EXO_SPARE_BITS, frame;
 	if (k >= EXO_SPARE_MAX || !ex.page || ex.offers[k].shared)
 		return k < EXO_SPARE_MAX && ex.page;
-	uint64_t *pages = page_new(&frame), *shared = page_new(&frame);
-	if (!shared || !pages)
+	uint64_t *taken = page_new(&frame), *pages = page_new(&frame), *shared = page_new(&frame);
+	if (!shared || !pages || !taken)
 		return false;
 	ex.offers[k].shared = shared;
 	ex.offers[k].pages = pages;
+	ex.offers[k].taken = taken;
 	ex.page->spare[k] = frame;
 	return true;
-}
-
-static bool bit_flip(uint64_t *map, uint64_t pfn, bool on)
-{
-	uint64_t *word = map + pfn % EXO_SPARE_BITS / 64, bit = 1ul << pfn % 64;
-	return bit & (on ? __atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST) :
-		__atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST));
 }
 
 static void discardable_on(uint32_t page)
@@ -301,8 +317,9 @@ static void discardable_on(uint32_t page)
 	uint64_t pfn = mmu_frame(page);
 	if (!pfn || !offers_ready(pfn) || !frame_apart(pfn))
 		return;
-	if (!bit_flip(ex.offers[pfn / EXO_SPARE_BITS].pages, pfn, true))
-		ex.discardable++;
+	if (bit_flip(ex.offers[pfn / EXO_SPARE_BITS].pages, pfn, true))
+		return;			/* it is, or it went */
+	ex.shown++;
 	bit_flip(ex.offers[pfn / EXO_SPARE_BITS].shared, pfn, true);
 }
 
@@ -312,10 +329,13 @@ static void discardable_off(uint32_t page)
 	uint64_t pfn = mmu_frame(page), k = pfn / EXO_SPARE_BITS;
 	if (!pfn || k >= EXO_SPARE_MAX || !ex.offers[k].pages || !bit_flip(ex.offers[k].pages, pfn, false))
 		return;
-	ex.discardable--;
-	if (bit_flip(ex.offers[k].shared, pfn, false))
+	ex.shown--;
+	if (bit_flip(ex.offers[k].taken, pfn, false))
+		ex.gone--;
+	else if (bit_flip(ex.offers[k].shared, pfn, false))
 		return;
-	ex.total--;
+	else
+		ex.total--;
 	pt_batch_start(&ex.batch, 0, 0);
 	set(page, 0, EXO_PT_SET);
 	must(pt_batch_end(&ex.batch, EXO_FLUSH_ALL), "pt_write");
@@ -323,22 +343,23 @@ static void discardable_off(uint32_t page)
 
 void mmu_discardable(uint32_t page, uint32_t n, bool on)
 {
-	for (uint32_t p = page; p < page + n && (on || ex.discardable); p++)
+	for (uint32_t p = page; p < page + n && (on || ex.shown); p++)
 		if (!on)
 			discardable_off(p);
 		else if (!mmu_unpublish(p, 1))
 			discardable_on(p);
 }
 
-/* What the kernel has taken of the discardable pages. */
+/* What the kernel has taken of the discardable pages.  It clears the bit first, and the mapping some
+ * time later: until then the page is none to go on with (discardable_off). */
 static void settle_offers(void)
 {
-	for (unsigned k = 0; k < EXO_SPARE_MAX && ex.discardable; k++)
+	for (unsigned k = 0; k < EXO_SPARE_MAX && ex.shown > ex.gone; k++)
 		for (unsigned w = 0; ex.offers[k].pages && w < EXO_SPARE_BITS / 64; w++) {
-			uint64_t gone = ex.offers[k].pages[w] &
+			uint64_t gone = ex.offers[k].pages[w] & ~ex.offers[k].taken[w] &
 				~*(volatile uint64_t *)&ex.offers[k].shared[w];
-			ex.offers[k].pages[w] &= ~gone;
-			for (; gone; gone &= gone - 1, ex.discardable--)
+			ex.offers[k].taken[w] |= gone;
+			for (; gone; gone &= gone - 1, ex.gone++)
 				ex.total--;
 		}
 }

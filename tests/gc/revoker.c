@@ -294,7 +294,7 @@ static const char *order_of(const char *name)
 static void orders(void)
 {
 	static const char *const name[] = { "order", "refilled", "longer", "names", "left", "changed",
-		"race", "unasked", "garbage" };
+		"race", "unasked", "back", "garbage" };
 	for (unsigned i = 0; i < ARRAY_LEN(name); i++) {
 		char text[48];
 		snprintf(text, sizeof text, "gc_victims_%s", name[i]);

@@ -308,6 +308,35 @@ static int unasked(void)
 	return rest();
 }
 
+#define OTHERS		0x290000000000ul
+#define TABLE_SPAN	0x200000ul
+#define TABLES		40u
+
+/* Discardable pages are taken back while some go: who is mapped afterwards stays so. */
+static int back(void)
+{
+	static bool mine[PAGES];
+	unsigned gone = 0;
+	uint64_t status;
+	for (unsigned i = 0; i < TABLES; i++)		/* so that they are swept in several calls */
+		CHECK(pt_make(start_page->root, OTHERS + i * TABLE_SPAN, 1, &status));
+	mmu_discardable(0, PAGES, true);
+	for (ask(PAGES / 2, PAGES / 2, 0); !answered(); exo_yield(0))
+		for (uint32_t p = 1; mmu_frames_total() < total && p < PAGES; p += 2) {
+			mmu_discardable(p, 1, false);
+			if (!mine[p] && (mine[p] = mmu_frame(p)))
+				fill(p, p + PAGES);
+		}
+	CHECK(!board->status && board->value == PAGES / 2);
+	for (uint32_t p = 0; p < PAGES; p++) {
+		mmu_discardable(p, 1, false);
+		CHECK(mmu_frame(p) ? is(p, mine[p] ? p + PAGES : p) : !mine[p]);
+		gone += !mmu_frame(p);
+	}
+	CHECK(gone == PAGES / 2 && mmu_frames_total() == total - gone);
+	return 0;
+}
+
 /* The domain page by hand: numbers that are no frames (0 is none), not its own, tables, pinned,
  * twice. */
 static int garbage(void)
@@ -343,7 +372,7 @@ static int garbage(void)
 static const struct { const char *name; int (*run)(void); } cases[] = {
 	{ "order", in_order }, { "refilled", refilled }, { "longer", longer }, { "names", names },
 	{ "left", left }, { "changed", changed }, { "race", race }, { "unasked", unasked },
-	{ "garbage", garbage },
+	{ "back", back }, { "garbage", garbage },
 };
 
 static volatile struct board *board_map(void)
