@@ -152,7 +152,7 @@ static enum net_state bring_up(struct virtio_net *v)
 	if (!features_agree(v, &features))
 		return NET_FAILED;
 	__builtin_memset(v->mem, 0, offsetof(struct memory, buffer));
-	put16(v->common + MSIX_CONFIG, 0xffff);
+	put16(v->common + MSIX_CONFIG, v->net.interrupts ? 0 : 0xffff);	/* the link */
 	if (!queue_set(v, 0) || !queue_set(v, 1))
 		return NET_FAILED;
 	for (unsigned i = 0; i < 6; i++)

@@ -299,6 +299,31 @@ static const char *moderation(void)
 	return NULL;
 }
 
+static bool link_becomes(unsigned up)
+{
+	uint64_t end = time_now() + 4 * PATIENCE;
+	do {
+		if (!exo_flow_info(all, &info).status && info.link == up)
+			return true;
+		exo_wait(NULL, time_now() + NS_PER_SEC / 100, 0);
+	} while (time_now() < end);
+	return false;
+}
+
+/* The cable goes, and comes again, while nothing is sent or received that would have anybody look. */
+static const char *link(void)
+{
+	unsigned n;
+	CHECK(link_becomes(1));
+	frame_make(TYPE, 'L', 60);
+	IS(frame_send(0, 60), OK);
+	CHECK(link_becomes(0));
+	report_line("the cable is out");
+	CHECK(link_becomes(1));
+	CHECK(ask('E', 60, &n));
+	return NULL;
+}
+
 /* A ring that ends in the middle: its flow is free, and its frames are. */
 static const char *teardown(void)
 {
@@ -325,7 +350,7 @@ static const char *teardown(void)
 static const struct test tests[] = {
 	{ "set-up", set_up }, { "echo", echo }, { "short-frame", short_frame }, { "nobody", nobody },
 	{ "spoof", spoof }, { "changed", changed }, { "flood", flood }, { "burst", burst },
-	{ "moderation", moderation }, { "teardown", teardown }, { NULL, NULL }
+	{ "moderation", moderation }, { "link", link }, { "teardown", teardown }, { NULL, NULL }
 };
 
 int main(struct exo_start *s)
