@@ -25,7 +25,7 @@ static uint64_t interval(const struct net *n)
 		return STEP_NS;
 	if (n->state == NET_STATE_GONE)
 		return EXO_FOREVER;
-	if (n->started == n->sent)
+	if (n->started == n->sent && !n->waiting)
 		return n->dev->interrupts ? EXO_FOREVER : POLL_NS;
 	return n->dev->interrupts && !n->dev->sends_quietly ? LOOK_NS : POLL_NS;
 }

@@ -525,6 +525,50 @@ TEST(net_room_is_bounded)
 	OK(submit(&more));
 }
 
+/* More rings than are told in one go, and nothing is under way by then that would have the card looked
+ * at again. */
+TEST(net_room_for_many)
+{
+	enum { ACTORS = 18, EACH = 15 };
+	uint32_t frame = fresh();
+
+	setup();
+	model_nets[0].depth = 1;
+	model_nets[1].dev.interrupts = true;	/* nobody looks at the other card meanwhile */
+	OK(DERIVE(ALL, EXO_FLOW_OPTIONS(EXO_FLOW_TRANSMIT, 0), 40, V4, TCP));
+	OK(CALL2(FLOW_BIND, 40, OUT));
+	tcp(pfn_to_virt(frame), 1, 2);
+	put(&out, frame, 0, 60);
+	OK(submit(&out));
+	for (unsigned i = 0; i < ACTORS; i++) {
+		model_run(0, model_init());
+		a = actor_make(90);
+		OK(CALL6(CAP_COPY, a.cap, 20, 40, EXO_R_USE | EXO_R_GRANT, 0, 0));
+		model_run(0, a.d);
+		OK(CALL3(EVENT_CREATE, EVENT, 0, 1ul << 20));
+		for (unsigned slot = 40; slot < 40 + EACH; slot++) {
+			struct user r = { .object = actor_frame(&a), .header = actor_frame(&a),
+				.entries = actor_frame(&a), .name = slot };
+
+			r.h = pfn_to_virt(r.header);
+			OK(CALL6(RING_CREATE, r.object, r.header, r.entries, EXO_RING_TRANSMIT, EVENT, slot));
+			OK(CALL6(FLOW_DERIVE, 20, actor_frame(&a), WINDOW, 0, EXO_FLOW_TRANSMIT, slot + EACH));
+			OK(CALL2(FLOW_BIND, slot + EACH, slot));
+			put(&r, actor_frame(&a), 0, 60);
+			IS(CALL1(RING_SUBMIT, slot), AGAIN, 0);
+		}
+	}
+	audit();
+	model_run(0, model_init());
+	model_net_finish(0, 1);
+	CHECK(nets[0].waiting, "not all at once");
+	for (unsigned i = 0; i < ACTORS * EACH / NET_QUEUE; i++) {
+		model_time += 600000000;
+		model_timer(0);
+	}
+	CHECK(!nets[0].waiting, "all were told");
+}
+
 /* The times of a card that does not answer, to the nanosecond. */
 TEST(net_times_are_exact)
 {
