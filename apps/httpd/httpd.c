@@ -15,8 +15,10 @@
 VIRTUE_NOTE("bare");
 
 #define PAGES		512u
+#define PAGES_MAX	384u		/* they are there for good; others cannot be had */
 #define BUILT_IN_MAX	1000000ul
-#define FILE_MAX	(64ul << 20)
+#define RUN_MAX		512u		/* frames in a row */
+#define FILE_MAX	(RUN_MAX * EXO_PAGE_SIZE - 1)
 
 static struct web_page *pages[PAGES];	/* by hash of the path */
 static unsigned page_count;
@@ -73,7 +75,7 @@ struct bytes { uint64_t pfn; unsigned frames; uint8_t *at; };
 static bool bytes_take(struct bytes *b, size_t size)
 {
 	b->frames = size / EXO_PAGE_SIZE + 1;
-	b->pfn = b->frames <= 512 ? frame_alloc_run(b->frames) : 0;
+	b->pfn = b->frames <= RUN_MAX ? frame_alloc_run(b->frames) : 0;
 	b->at = b->pfn ? physmap_page(b->pfn) : NULL;
 	return b->pfn;
 }
@@ -140,8 +142,10 @@ static struct web_page *find(const char *path)
 	for (const char *c = path; *c; c++)	/* nothing above the folder */
 		if (c[0] == '.' && c[1] == '.')
 			return missing;
+	if (page_count == PAGES_MAX)
+		return full;
 	struct web_page *made = folder[0] ? file_read(path) : built_in(path);
-	if (made != missing && made != full && page_count < PAGES * 3 / 4) {
+	if (made != missing && made != full) {
 		*p = made;
 		page_count++;
 	}

@@ -3,6 +3,7 @@
 
 #define IN_CHUNKS	EXO_PACKET_SLOTS
 #define SCRATCH		128u
+#define SOON_NS		1000000ul
 #define SHORTEST	60u		/* what a card may be given */
 
 static struct packets in, out;
@@ -13,6 +14,8 @@ static bool blocked;			/* somebody found no room */
 
 /* ---- memory ----------------------------------------------------------------------------- */
 
+#define TAKEN	16u			/* frames at a time */
+
 /* From frames in a row, for good. */
 static void *take(size_t size)
 {
@@ -20,7 +23,7 @@ static void *take(size_t size)
 	static size_t left;
 	size = (size + 15) & ~15ul;
 	if (size > left) {
-		unsigned frames = size > 16 * EXO_PAGE_SIZE ? (size + EXO_PAGE_SIZE - 1) / EXO_PAGE_SIZE : 16;
+		unsigned frames = size > TAKEN * EXO_PAGE_SIZE ? (size + EXO_PAGE_SIZE - 1) / EXO_PAGE_SIZE : TAKEN;
 		uint64_t pfn = frames <= 512 ? frame_alloc_run(frames) : 0;
 		if (!pfn)
 			return NULL;
@@ -50,8 +53,10 @@ static bool chunk_take(struct web_segment *s)
 struct web_page *web_page_room(const char *path, size_t size, struct web_segment **segment)
 {
 	unsigned n = web_page_segments(size);
-	struct web_page *p = take(sizeof *p);
 	size_t length = strlen(path) + 1;
+	if (frames_left() < n / 2 + (n * sizeof **segment + length) / EXO_PAGE_SIZE + TAKEN + 2)
+		return NULL;		/* what one takes and cannot use is lost */
+	struct web_page *p = take(sizeof *p);
 	char *name = take(length);
 	if (!p || !name || !(*segment = take(n * sizeof **segment)))
 		return NULL;
@@ -88,7 +93,7 @@ static void sent_reap(void)
 static void flush(void)
 {
 	if (out.submitted != taken())
-		packets_submit(&out);	/* AGAIN: an event tells when the card has room */
+		packets_submit(&out);	/* AGAIN: the card has no room, and is asked again soon */
 }
 
 static bool room(void)
@@ -281,11 +286,14 @@ static void wait_completion(struct exo_predicate *p, const struct packets *r)
 	wait_also(p, (r->head_pfn << EXO_PAGE_SHIFT) + offsetof(struct exo_ring, completed), r->consumed, 0);
 }
 
-/* A packet, room for somebody who found none, a signal of the session's, or the time. */
+/* A packet, room for somebody who found none, a signal of the session's, or the time: soon, if the card
+ * had no room for all. */
 static void wait_for_work(uint64_t deadline)
 {
 	struct exo_predicate p = { 0 };
-	uint64_t cap, word = proxy_signal_word(&cap);
+	uint64_t cap, word = proxy_signal_word(&cap), soon = time_now() + SOON_NS;
+	if (out.submitted != taken() && soon < deadline)
+		deadline = soon;
 	wait_completion(&p, &in);
 	if (blocked)
 		wait_completion(&p, &out);

@@ -248,7 +248,15 @@ static void buffer_work(struct connection *c)
 	}
 }
 
-/* Bytes in order.  False: they are to come again. */
+/* What can be answered without a buffer for what follows: one request, or all. */
+static unsigned whole_request(const uint8_t *text, unsigned n)
+{
+	struct web_request r;
+	int used = web_request_parse((const char *)text, n, &r);
+	return used > 0 ? (unsigned)used : n;
+}
+
+/* Bytes in order.  False: they, or the last of them, are to come again. */
 static bool bytes_arrive(struct connection *c, const uint8_t *data, unsigned n)
 {
 	if (c->ending) {		/* nobody is going to answer */
@@ -266,11 +274,12 @@ static bool bytes_arrive(struct connection *c, const uint8_t *data, unsigned n)
 			buffer_work(c);
 		return true;
 	}
-	c->rcv += n;			/* first: the answer acknowledges them */
-	unsigned used = request(c, data, n);
-	if (used == n || keep(c, data + used, n - used))
-		return true;
-	c->rcv -= n - used;
+	unsigned now = spare_buffers ? n : whole_request(data, n);
+	c->rcv += now;			/* first: the answer acknowledges them */
+	unsigned used = request(c, data, now);
+	if (used == now || keep(c, data + used, now - used))
+		return now == n;
+	c->rcv -= now;			/* nothing was answered */
 	return false;
 }
 

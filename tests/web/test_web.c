@@ -257,6 +257,32 @@ static void half_a_request(void)
 	settle();
 }
 
+/* Halves of requests hold all buffers; who asks for two pages at once gets both all the same. */
+static void no_buffers(void)
+{
+	enum { HALVES = 128 };
+	static struct client half[HALVES];
+	struct client c;
+	test = "no-buffers";
+	for (unsigned i = 0; i < HALVES; i++)
+		client_connect(&half[i]);
+	for (unsigned i = 0; i < 100; i++)
+		tick();
+	for (unsigned i = 0; i < HALVES; i++)
+		CHECK(stack_send(half[i].e, "GET /", 5) == 5);
+	for (unsigned i = 0; i < 100; i++)
+		tick();
+	client_start(&c, 2, 3);
+	c.slow = false;
+	seen[c.port] = (struct seen){ 0 };
+	for (unsigned i = 0; client_go_on(&c); i++, tick())
+		CHECK(i < IDLE / 2);
+	CHECK(client_end(&c));
+	for (unsigned i = 0; i < HALVES; i++)
+		stack_close(half[i].e);
+	settle();
+}
+
 /* Makes the sums of a frame right, as far as its lengths make sense. */
 static void sums_right(uint8_t *f, unsigned n)
 {
@@ -322,6 +348,8 @@ int main(int argc, char **argv)
 	printf("ok web who-never-reads\n");
 	half_a_request();
 	printf("ok web half-a-request\n");
+	no_buffers();
+	printf("ok web no-buffers\n");
 	garbage();
 	printf("ok web garbage\n");
 	unsigned unserved = 0;
