@@ -77,6 +77,16 @@ static uint64_t map_plan(uint64_t at)
 	}
 }
 
+/* The list mapped apart: where a guest may have it, and not by the first mapping's root entries. */
+static void p2m_check(void)
+{
+	uint64_t bytes = plan.p2m_pages * EXO_PAGE_SIZE, end = image.p2m + bytes - 1;
+	uint64_t map_end = plan.map.va + plan.map.pages * EXO_PAGE_SIZE - 1;
+	if (!image_range(image.p2m, bytes) || (pt_index(image.p2m, 4) <= pt_index(map_end, 4) &&
+	    pt_index(end, 4) >= pt_index(plan.map.va, 4)))
+		vm_refuse("%s: its notes put the p2m list where it cannot be (INIT_P2M)", vm.opt.kernel);
+}
+
 static void plan_make(void)
 {
 	uint64_t at = image.hi / EXO_PAGE_SIZE;
@@ -100,6 +110,7 @@ static void plan_make(void)
 		at += plan.module_pages;
 	}
 	if (image.p2m) {
+		p2m_check();
 		plan.p2m_pfn = at;
 		at = tables_plan(&plan.p2m, image.p2m, plan.p2m_pages, 3, at + plan.p2m_pages);
 		plan.p2m_frames = at - plan.p2m_pfn;

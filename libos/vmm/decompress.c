@@ -25,7 +25,7 @@ static uint32_t get32(const uint8_t *p)
 static void *heap_take(struct image_heap *heap, size_t n)
 {
 	n = (n + 63) & ~63ul;
-	if (n > (size_t)(heap->hi - heap->lo))
+	if (heap->lo > heap->hi || n > (size_t)(heap->hi - heap->lo))
 		return NULL;
 	return heap->hi -= n;
 }

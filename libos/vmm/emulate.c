@@ -336,6 +336,9 @@ static unsigned two_byte(struct vcpu *v, struct upcall_regs *r, const uint8_t *p
 		return msr_write(v, r->rcx, (r->rax & 0xffffffff) | r->rdx << 32) ? 1 : 0;
 	case 0x32:
 		return rdmsr(v, r) ? 1 : 0;
+	case 0x33:			/* RDPMC: nothing is counted */
+		r->rax = r->rdx = 0;
+		return 1;
 	}
 	return 0;
 }
@@ -358,18 +361,38 @@ static unsigned one_byte(struct upcall_regs *r, unsigned opcode, unsigned port, 
 	return 0;
 }
 
+/* INS, OUTS: one element each time; with REP, the instruction stays for the next. */
+static bool string_io(struct upcall_regs *r, unsigned opcode, unsigned size, bool rep, unsigned length)
+{
+	static const uint32_t none = ~0u;
+	uint64_t *at = opcode < 0x6e ? &r->rdi : &r->rsi;
+	if (!rep || r->rcx) {
+		if (opcode < 0x6e && !guest_write(*at, &none, size))
+			return false;
+		*at += r->up.rflags & RFLAGS_DF ? -(uint64_t)size : size;
+		r->rcx -= rep;
+	}
+	if (!rep || !r->rcx)
+		r->up.rip += length;
+	return true;
+}
+
 bool emulate_privileged(struct vcpu *v, struct upcall_regs *r)
 {
 	uint8_t code[INSN_MAX + 4] = { 0 };
 	unsigned at = 0, rex = 0, size = 4, length;
+	bool rep = false;
 	if (!fetch(r, code))
 		return false;
-	if (code[at] == 0x66) {
-		size = 2;
-		at++;
-	}
+	for (; code[at] == 0x66 || code[at] == 0xf2 || code[at] == 0xf3; at++)
+		if (code[at] == 0x66)
+			size = 2;
+		else
+			rep = true;
 	if ((code[at] & 0xf0) == 0x40)
 		rex = code[at++];
+	if ((code[at] & 0xfc) == 0x6c)
+		return string_io(r, code[at], code[at] & 1 ? size : 1, rep, at + 1);
 	if (code[at] == 0x0f)
 		length = two_byte(v, r, code + at + 1, rex);
 	else

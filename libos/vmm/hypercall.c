@@ -44,7 +44,7 @@ static const struct call calls[XEN_CALLS] = {
 	CALL(XEN_SCHED_OP, "sched_op", call_sched_op, "yield, block, shutdown, poll; no suspend")
 	CALL(XEN_CALLBACK_OP, "callback_op", call_callback_op, "event, failsafe, syscall")
 	CALL(XEN_XENOPROF_OP, "xenoprof_op", NULL, "no profiling")
-	CALL(XEN_EVENT_CHANNEL_OP, "event_channel_op", call_event_channel_op, "two-level ABI; no FIFO")
+	CALL(XEN_EVENT_CHANNEL_OP, "event_channel_op", call_event_channel_op, "two-level ABI, own domain; no PIRQs, reset, FIFO")
 	CALL(XEN_PHYSDEV_OP, "physdev_op", call_physdev_op, "set_iopl, without effect; no physical devices")
 	CALL(XEN_HVM_OP, "hvm_op", NULL, "HVM guests'")
 	CALL(XEN_SYSCTL, "sysctl", NULL, "dom0's")

@@ -136,7 +136,8 @@ static int64_t initialise_from(struct vcpu *v, const struct xen_vcpu_context *c)
 	if (!canonical(c->regs.rip) || !canonical(c->fs_base) || !canonical(c->gs_base_kernel) ||
 	    !canonical(c->gs_base_user) || !(c->flags & XEN_CONTEXT_IN_KERNEL))
 		return -XEN_EINVAL;
-	if ((e = vcpu_make(v)))
+	if ((e = roots_set(v, c->cr[3] >> EXO_PAGE_SHIFT, 0)) ||
+	    (c->cr[1] && (e = root_user_set(v, c->cr[1] >> EXO_PAGE_SHIFT))) || (e = vcpu_make(v)))
 		return e;
 	gates_load(v, c);
 	registers_load(&v->start, &c->regs);
@@ -146,9 +147,7 @@ static int64_t initialise_from(struct vcpu *v, const struct xen_vcpu_context *c)
 	v->start_gs_user = c->gs_base_user;
 	if (c->gdt_entries <= 512 * ARRAY_LEN(v->gdt))
 		gdt_set(v, c->gdt_frame, c->gdt_entries);
-	if ((e = roots_set(v, c->cr[3] >> EXO_PAGE_SHIFT, 0)))
-		return e;
-	return c->cr[1] ? root_user_set(v, c->cr[1] >> EXO_PAGE_SHIFT) : 0;
+	return 0;
 }
 
 static int64_t initialise(struct vcpu *v, guest_va arg)
@@ -182,9 +181,9 @@ static int64_t up(struct vcpu *v)
 /* Until another vCPU lets it go on. */
 static int64_t down(struct vcpu *self, struct vcpu *v)
 {
-	v->up = false;
 	if (v != self)
-		return v->started ? -XEN_EOPNOTSUPP : 0;
+		return v->up ? -XEN_EOPNOTSUPP : 0;
+	v->up = false;
 	runstate_set(v, XEN_OFFLINE);
 	while (!v->up)
 		wait_event(v, EXO_FOREVER);

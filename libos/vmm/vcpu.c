@@ -251,8 +251,8 @@ int vcpu_make(struct vcpu *v)
 	v->event = c.value;
 	exo_context_ctl(v->context, EXO_CTX_ROUTE, (uint64_t)__text_lo, (uint64_t)__text_hi, 0);
 	exo_context_ctl(v->context, EXO_CTX_WARN, 0, 1, 0);	/* SLICE_START, for io_yield */
-	v->made = true;
-	return c.status ? -XEN_ENOMEM : 0;
+	v->made = !c.status;
+	return v->made ? 0 : -XEN_ENOMEM;
 }
 
 /* Where the first registers on its stack lie. */

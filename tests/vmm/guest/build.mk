@@ -5,10 +5,13 @@ VMM_CASES := $(BUILD)/tests/vmm/cases
 VMM_GUEST_CFLAGS := -std=gnu17 -O2 -g -ffreestanding -mno-red-zone -mgeneral-regs-only -mcmodel=kernel \
 	-fno-pic -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
 	-I. $(WARN)
-GUEST_TESTS += $(VMM_CASES)/vmm/guest $(VMM_CASES)/vmm/cases
+# Its list of frames mapped apart: well, into the hole, into the kernel's root entry.
+VMM_P2M := $(addprefix $(VMM_CASES)/vmm/p2m-,8000000000 7fffffff8000 ffffff7fffff8000)
+GUEST_TESTS += $(VMM_CASES)/vmm/guest $(VMM_P2M) $(VMM_CASES)/vmm/cases
 CHECK_TESTS += $(VMM_CASES)/vmm/several $(VMM_CASES)/vmm/spin
 
-$(VMM_CASES)/vmm/guest: tests/vmm/guest/start.S tests/vmm/guest/site.S tests/vmm/guest/guest.c tests/vmm/guest/guest.ld \
+$(VMM_P2M): VMM_GUEST_CFLAGS += -DP2M=0x$(@F:p2m-%=%)
+$(VMM_CASES)/vmm/guest $(VMM_P2M): tests/vmm/guest/start.S tests/vmm/guest/site.S tests/vmm/guest/guest.c tests/vmm/guest/guest.ld \
 		libos/vmm/xen.h exo/abi/abi.h
 	$(call say,GUEST)
 	@mkdir -p $(@D)

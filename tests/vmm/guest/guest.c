@@ -11,6 +11,9 @@
  *	site			makes hypercalls by Linux's instructions, twice each
  *	gather			a multicall of page-table calls, half of them wrong
  *	roots			a multicall that loads a root, then maps by it
+ *	privileged		executes privileged instructions
+ *	vcpus			makes another vCPU, wrongly and rightly, and stops it
+ *	babble			says much for each line that comes from its console; `!` powers off
  *	fuzz1, fuzz2 ...	makes random hypercalls of the monitor, with arguments that mean something
  *
  * It has no memory management and no interrupts. */
@@ -94,6 +97,11 @@ static bool asked(const char *word)
 	return !*word && (!*c || *c == ' ');
 }
 
+static uint64_t frame_of(const void *at)
+{
+	return ((const uint64_t *)info->mfn_list)[((uint64_t)at - VIRT_BASE) / 4096];
+}
+
 /* ---- what it can do ----------------------------------------------------------------------------- */
 
 static void unknown(void)
@@ -105,23 +113,40 @@ static void unknown(void)
 	print_number("refused: ", refused);
 }
 
-static void echo(void)
+static void console_notify(void)
+{
+	struct { uint32_t port; } send = { info->console_port };
+	hypercall(XEN_EVENT_CHANNEL_OP, XEN_EVTCHN_SEND, (uint64_t)&send, 0);
+}
+
+static void console_put(volatile struct xen_console_ring *ring, char c)
+{
+	while (ring->out_prod - ring->out_cons == sizeof ring->out)
+		hypercall(XEN_SCHED_OP, XEN_SCHED_YIELD, 0, 0);
+	ring->out[ring->out_prod % sizeof ring->out] = c;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	ring->out_prod++;
+	if (ring->out_prod - ring->out_cons == 1)	/* else the other side is at it */
+		console_notify();
+}
+
+/* With `often`, a line of that many dots for each that comes. */
+static void echo(unsigned often)
 {
 	volatile struct xen_console_ring *ring = (void *)(VIRT_BASE + M2P[info->console_mfn] * 4096);
-	struct { uint32_t port; } send = { info->console_port };
 	uint32_t port = info->console_port;
 	struct xen_sched_poll poll = { (uint64_t)&port, 1, 0, 0 };
 	for (char c = 0; c != '!';) {
+		if (ring->in_cons == ring->in_prod)
+			console_notify();			/* there is room */
 		while (ring->in_cons == ring->in_prod)
 			hypercall(XEN_SCHED_OP, XEN_SCHED_POLL, (uint64_t)&poll, 0);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		c = ring->in[ring->in_cons++ % sizeof ring->in];
-		while (ring->out_prod - ring->out_cons == sizeof ring->out)
-			hypercall(XEN_SCHED_OP, XEN_SCHED_YIELD, 0, 0);
-		ring->out[ring->out_prod % sizeof ring->out] = c >= 'a' && c <= 'z' ? c - 32 : c;
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		ring->out_prod++;
-		hypercall(XEN_EVENT_CHANNEL_OP, XEN_EVTCHN_SEND, (uint64_t)&send, 0);
+		for (unsigned i = 0; c == '\n' && i < often; i++)
+			console_put(ring, '.');
+		if (!often || c == '\n')
+			console_put(ring, c >= 'a' && c <= 'z' ? c - 32 : c);
 	}
 }
 
@@ -161,6 +186,62 @@ static void calls(void)
 	if (gadget)
 		calls_make(gadget, CALLS);
 	print("called\n");
+}
+
+/* ---- privileged instructions, vCPUs ---------------------------------------------------------------- */
+
+static void privileged(void)
+{
+	uint8_t bytes[8] = { 0 };
+	const uint8_t *from = bytes;
+	uint8_t *to = bytes, in;
+	uint64_t n = 3, cr3, dr, a = 7, d = 7;
+	unsigned right = 0;
+	__asm__ volatile("wbinvd; cli; sti; clts; outb %b0, $0x80; in $0x80, %b0" : "=a"(in) : "0"(1));
+	right += in == 0xff;
+	__asm__ volatile("rep insw" : "+D"(to), "+c"(n) : "d"(0x1f0) : "memory");
+	right += to == bytes + 6 && !n && bytes[5] == 0xff && !bytes[6];
+	__asm__ volatile("std; insb; cld" : "+D"(to) : "d"(0x1f0) : "memory");
+	right += to == bytes + 5 && bytes[6] == 0xff && !bytes[7];
+	n = 2;
+	__asm__ volatile("rep outsl" : "+S"(from), "+c"(n) : "d"(0x1f0) : "memory");
+	right += from == bytes + 8 && !n;
+	__asm__ volatile("rdpmc" : "+a"(a), "+d"(d) : "c"(0));
+	right += !a && !d;
+	__asm__ volatile("mov %%cr3, %0; mov %2, %%dr1; mov %%dr1, %1" : "=&r"(cr3), "=r"(dr) : "r"(4711ul));
+	right += cr3 >> 12 == frame_of((void *)info->pt_base) && dr == 4711;
+	print_number("privileged, as they should be: ", right);
+}
+
+static volatile bool second_runs;
+static _Noreturn void second(void)
+{
+	second_runs = true;
+	for (;;)
+		__asm__ volatile("pause");
+}
+
+static int64_t second_op(unsigned op, const void *arg) { return hypercall(XEN_VCPU_OP, op, 1, (uint64_t)arg); }
+
+static void vcpus(void)
+{
+	static struct xen_vcpu_context c;
+	static uint64_t stack[64];
+	c.flags = XEN_CONTEXT_IN_KERNEL;
+	c.regs.rip = (uint64_t)second;
+	c.regs.rsp = (uint64_t)(stack + 63);
+	c.cr[3] = 1ul << 50;
+	unsigned right = second_op(XEN_VCPU_INITIALISE, &c) == -22;
+	right += second_op(XEN_VCPU_UP, NULL) == -22;		/* there is none yet */
+	c.cr[3] = frame_of((void *)info->pt_base) << 12;
+	right += !second_op(XEN_VCPU_INITIALISE, &c);
+	right += second_op(XEN_VCPU_INITIALISE, &c) == -17;
+	right += !second_op(XEN_VCPU_DOWN, NULL) && !second_op(XEN_VCPU_IS_UP, NULL);
+	right += !second_op(XEN_VCPU_UP, NULL);
+	while (!second_runs)
+		hypercall(XEN_SCHED_OP, XEN_SCHED_YIELD, 0, 0);
+	right += second_op(XEN_VCPU_DOWN, NULL) == -95 && second_op(XEN_VCPU_IS_UP, NULL) == 1;
+	print_number("vCPUs, as they should be: ", right);
 }
 
 /* ---- rewritten sites ------------------------------------------------------------------------------ */
@@ -228,11 +309,6 @@ static void gather(void)
 }
 
 static uint64_t chain[4][512] __attribute__((aligned(4096)));	/* a root and a table of each level */
-
-static uint64_t frame_of(const void *at)
-{
-	return ((const uint64_t *)info->mfn_list)[((uint64_t)at - VIRT_BASE) / 4096];
-}
 
 /* In the second root address 0 has a table; in the first, which is loaded again, it has none. */
 static void roots(void)
@@ -371,7 +447,13 @@ void guest_main(struct xen_start_info *start)
 		for (;;)
 			;
 	if (asked("echo"))
-		echo();
+		echo(0);
+	if (asked("babble"))
+		echo(2000);
+	if (asked("privileged"))
+		privileged();
+	if (asked("vcpus"))
+		vcpus();
 	if (asked("scribble"))
 		scribble();
 	if (asked("calls"))

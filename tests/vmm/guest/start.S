@@ -14,6 +14,9 @@
 	note 1, .quad _start			/* ENTRY */
 	note 3, .quad 0xffffffff80000000	/* VIRT_BASE */
 	note 4, .quad 0				/* PADDR_OFFSET */
+#ifdef P2M
+	note 15, .quad P2M			/* INIT_P2M: else the list lies beside the kernel */
+#endif
 
 	.text
 	.globl _start

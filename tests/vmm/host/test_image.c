@@ -359,6 +359,20 @@ static void image_packed(void)
 	PASS();
 }
 
+/* What was placed reaches, in whole pages, above what is left to unpack in. */
+static void image_no_heap(void)
+{
+	struct image_payload p;
+	static uint8_t room[BIG_RAM];
+	struct image_heap heap = { room + BIG_RAM, room + BIG_RAM - 64 };
+	make_good();
+	bz_lz4();
+	image_start(&image, ram, RAM);
+	CHECK(!image_payload(bz, bz_size, &p));
+	CHECK(says(image_unpack(&p, bz, &heap, image_take, &image), "too little"));
+	PASS();
+}
+
 static void image_bad_file(void)
 {
 	struct image_payload p;
@@ -451,6 +465,7 @@ int main(int argc, char **argv)
 	image_addresses();
 	image_truncated();
 	image_packed();
+	image_no_heap();
 	image_bad_file();
 	image_damaged();
 	image_random(rounds);
