@@ -208,7 +208,8 @@ static void take_message(void)
 	}
 }
 
-/* Standard input: what the domain doesn't take stays in `out`. */
+/* Standard input: what the domain doesn't take stays in `out`.  It is written when there is room: a write
+ * that waits for that would keep us from what the domain asks for. */
 static void give_input(void)
 {
 	if (!input_left) {
@@ -221,6 +222,7 @@ static void give_input(void)
 			return;
 		}
 		input_left = n;
+		return;
 	}
 	long took = tell(DOMAIN_IN, 0, input_left);
 	if (took < 0 && errno == EPIPE)

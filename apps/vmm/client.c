@@ -125,17 +125,33 @@ static bool output_take(int from, int *status)
 
 /* ---- the terminal's input ------------------------------------------------------------------------------- */
 
+/* What the daemon hasn't taken yet.  To wait for it here would be for ever: it may be waiting for us to
+ * take what the guest says. */
+static char typed[PART];
+static size_t typed_left;
+
+static void typed_give(int to)
+{
+	ssize_t n = write(to, typed, typed_left);
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		n = typed_left;		/* it ends */
+	if (n <= 0)
+		return;
+	typed_left -= n;
+	memmove(typed, typed + n, typed_left);
+}
+
 /* 1: detach; -1: end of file. */
 static int input_take(int to)
 {
-	char part[PART];
-	ssize_t n = read(0, part, sizeof part);
+	ssize_t n = read(0, typed, sizeof typed);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return 0;
 	if (n <= 0)
 		return -1;
-	char *key = raw ? memchr(part, DETACH_KEY, n) : NULL;
-	write_all(to, part, key ? key - part : n);
+	char *key = raw ? memchr(typed, DETACH_KEY, n) : NULL;
+	typed_left = key ? key - typed : n;
+	typed_give(to);
 	return key != NULL;
 }
 
@@ -157,16 +173,19 @@ static int serve(int from, int to, bool owner, const sigset_t *while_waiting)
 {
 	int status = 0, input = 0;
 	for (;;) {
-		struct pollfd p[2] = {
+		struct pollfd p[3] = {
 			{ .fd = from, .events = POLLIN },
-			{ .fd = input < 0 ? -1 : 0, .events = POLLIN },
+			{ .fd = input < 0 || typed_left ? -1 : 0, .events = POLLIN },
+			{ .fd = typed_left ? to : -1, .events = POLLOUT },
 		};
-		if (ppoll(p, 2, NULL, while_waiting) < 0 && errno != EINTR)
+		if (ppoll(p, 3, NULL, while_waiting) < 0 && errno != EINTR)
 			return STATUS_BUG;
 		if (interrupted)
 			return interrupt(owner);
 		if (p[0].revents && output_take(from, &status))
 			return status;
+		if (p[2].revents)
+			typed_give(to);
 		if (p[1].revents && (input = input_take(to)) > 0)
 			return detach();
 	}
@@ -216,7 +235,6 @@ int client_attach(const char *name, bool owner)
 	int to = open(control_path(name, "input"), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
 	if (to < 0)
 		refuse("%s: %s", control_path(name, "input"), strerror(errno));
-	fcntl(to, F_SETFL, 0);
 	registry_tell(name, CONTROL_ATTACH);
 	terminal_raw();
 	int status = serve(from, to, owner, &while_waiting);

@@ -203,7 +203,8 @@ static void monitor_serve(void)
 	}
 }
 
-/* What was typed, as far as the monitor takes it. */
+/* What was typed, as far as the monitor takes it: when it does, as a write that waits for that would keep
+ * us from what the monitor asks for. */
 static void typed_give(void)
 {
 	typed.head = (struct domain_message){ DOMAIN_IN, 0, typed_left, 0 };
@@ -220,10 +221,8 @@ static void typed_give(void)
 static void typed_take(void)
 {
 	ssize_t n = read(input, PAYLOAD(typed), PROXY_IN_SIZE);
-	if (n <= 0)
-		return;
-	typed_left = n;
-	typed_give();
+	if (n > 0)
+		typed_left = n;
 }
 
 /* ---- those who ask ------------------------------------------------------------------------------------ */
