@@ -18,6 +18,7 @@ enum { ID = 0, COMMAND = 4, CLASS = 8, HEADER = 12, BAR = 0x10, BUSES = 0x18, CA
 #define MASTER		4u
 #define NO_INTX		0x400u
 #define HAS_CAPS	0x100000u	/* of the status register, above it */
+#define NETWORK		0x02u		/* class */
 #define MSI_ADDRESS	0xfee00000u
 
 /* ---- registers ------------------------------------------------------------- */
@@ -229,6 +230,8 @@ static bool function_look(uint8_t bus, uint8_t device)
 			buses[behind / 64] |= 1ul << behind % 64;
 	} else if (!kind && !taken(&f) && !spared(f.class)) {
 		pci_master(&f, false);
+		if (f.class >> 16 == NETWORK)
+			log_print("net: no driver for the card %x:%x: left alone\n", f.vendor, f.id);
 	}
 	return true;
 }
