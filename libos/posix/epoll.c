@@ -96,7 +96,7 @@ static uint32_t epoll_poll(struct file *f, struct pollset *set)
 	struct epoll *e = f->data;
 
 	pollset_add(set, &e->changed);
-	for (struct epoll_watch *w = e->watches; w; w = w->next) {
+	for (struct epoll_watch *w = set->ends ? NULL : e->watches; w; w = w->next) {
 		uint32_t turns = w->turns;
 		bool ready = watch_ready(w, set);
 

@@ -27,6 +27,10 @@ void pollset_end(struct pollset *set)
 
 void pollset_add(struct pollset *set, struct wake *w)
 {
+	if (set->ends) {
+		wake_all(&w->queue);
+		return;
+	}
 	set->turns += w->turns;
 	if (set->n == set->room) {
 		size_t room = set->room ? set->room * 2 : 8;
@@ -54,6 +58,13 @@ long pollset_sleep(struct pollset *set)
 uint32_t file_poll(struct file *f, struct pollset *set)
 {
 	return f->ops->poll ? f->ops->poll(f, set) : POLL_READY;
+}
+
+void pollers_end(struct file *f)
+{
+	struct pollset all = { .ends = true };
+
+	file_poll(f, &all);
 }
 
 /* ---- timeouts and masks ---- */

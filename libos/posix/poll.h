@@ -8,6 +8,8 @@
 #define NEVER (~0ull)
 
 uint32_t file_poll(struct file *f, struct pollset *set);
+/* Before f goes: who polls it, and does not hold it, leaves its queues. */
+void pollers_end(struct file *f);
 void pollset_init(struct pollset *set, uint64_t deadline);
 void pollset_end(struct pollset *set);
 /* Sleeps on all that was added; as sleep_on.  Then the set is empty again. */

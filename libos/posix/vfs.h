@@ -42,6 +42,7 @@ struct pollset {
 	size_t n, room;
 	uint64_t deadline;		/* the earliest of those that files gave (timerfd) */
 	uint32_t turns;			/* sum over the queues added */
+	bool ends;			/* who sleeps there is woken, and nothing added */
 };
 void pollset_add(struct pollset *set, struct wake *w);
 

@@ -100,6 +100,7 @@ void file_put(struct file *f)
 		return;
 	if (f->watches)
 		epoll_forget(f);
+	pollers_end(f);
 	if (f->inode->locks)
 		locks_release(f->inode, f);
 	if (counts_as_writer(f))

@@ -1,9 +1,12 @@
 /* Threads: create, join, TLS, mutex, condition, barrier, futex, cancel, signals, fork and exec. */
 #include "test.h"
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 
 #define THREADS 8
 
@@ -358,6 +361,60 @@ static void main_leaves_first(void)
 	pthread_exit(NULL);
 }
 
+/* ---- a file that is closed while another thread waits for it ---- */
+
+#define CLOSED 8
+#define WAITERS 24
+
+static void *wait_for_nothing(void *arg)
+{
+	struct epoll_event e;
+
+	return (void *)(long)epoll_wait((int)(long)arg, &e, 1, 400);
+}
+
+/* By a list that takes the room of a socket. */
+static void *wait_for_one(void *arg)
+{
+	struct pollfd p[22];
+
+	for (unsigned i = 0; i < COUNT(p); i++)
+		p[i] = (struct pollfd){ i == 3 ? (int)(long)arg : -1, POLLIN, 0 };
+	return (void *)(long)(poll(p, COUNT(p), 5000) == 1 && p[3].revents == POLLIN);
+}
+
+/* Who waited for sockets leaves no trace in what comes to lie in their place. */
+static void closed_while_watched(void)
+{
+	int set = epoll_create1(0), closed[CLOSED], ends[2];
+	struct epoll_event e = { .events = EPOLLIN };
+	pthread_t waits, t[WAITERS];
+	void *found, *one;
+	long woken = 0;
+
+	SHOW(pipe(ends));
+	for (int i = 0; i < CLOSED; i++) {
+		closed[i] = socket(AF_INET, SOCK_DGRAM, 0);
+		epoll_ctl(set, EPOLL_CTL_ADD, closed[i], &e);
+	}
+	pthread_create(&waits, NULL, wait_for_nothing, (void *)(long)set);
+	usleep(100000);
+	for (int i = 0; i < CLOSED; i++)
+		close(closed[i]);
+	for (int i = 0; i < WAITERS; i++)
+		pthread_create(&t[i], NULL, wait_for_one, (void *)(long)ends[0]);
+	pthread_join(waits, &found);
+	SHOW(write(ends[1], "!", 1));
+	for (int i = 0; i < WAITERS; i++) {
+		pthread_join(t[i], &one);
+		woken += (long)one;
+	}
+	close(ends[0]);
+	close(ends[1]);
+	close(set);
+	printf("closed while watched: %ld, %ld of %d\n", (long)found, woken, WAITERS);
+}
+
 static void *nothing(void *arg)
 {
 	return arg;
@@ -401,6 +458,7 @@ int main(int argc, char **argv)
 	in_child("exit from a thread", exit_from_thread);
 	in_child("crash in a thread", crash_in_thread);
 	in_child("main leaves first", leave_by_exec);
+	closed_while_watched();
 	many();
 	return 0;
 }
