@@ -506,6 +506,30 @@ static void datagrams(void)
 	end();
 }
 
+/* Who has the address is not known (any more): what is sent meanwhile, as questions for both kinds of
+ * addresses of a name are, waits for the answer. */
+static void unknown_neighbour(void)
+{
+	enum { N = 3 };
+	struct endpoint *a = stack_open(STACK_UDP, 0, changed, NULL), *b = stack_open(STACK_UDP, 0, changed, NULL);
+	unsigned seen = 0;
+	char got;
+
+	begin("unknown-neighbour", 0, 0, 0, 2);
+	server.port++;
+	CHECK(a && b && !stack_bind(a, &client_ip) && !stack_bind(b, &server));
+	pass(310000);
+	for (char c = 0; c < N; c++)
+		CHECK(stack_send_to(a, &c, 1, &server) == 1);
+	pass(100);
+	for (char c = 0; c < N; c++, seen |= 1 << got)
+		CHECK(stack_receive(b, &got, 1) == 1);
+	CHECK(seen == (1 << N) - 1);
+	stack_close(a);
+	stack_close(b);
+	end();
+}
+
 /* ---- frames of all kinds -------------------------------------------------------------------- */
 
 /* Real frames, changed here and there or cut; pieces of datagrams that never get whole; noise. */
@@ -613,6 +637,7 @@ int main(int argc, char **argv)
 	closed_and_kept(), done();
 	strangers(), done();
 	datagrams(), done();
+	unknown_neighbour(), done();
 	for (seed = 1; seed <= seeds; seed++) {
 		transfer("tcp", 1000000, 0, 0, 0, 2), seed == seeds ? done() : (void)0;
 		CHECK(replaced);

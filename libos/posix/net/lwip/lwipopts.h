@@ -23,6 +23,11 @@
 #define IPV6_FRAG_COPYHEADER	1
 #define LWIP_ND6_RDNSS_MAX_DNS_SERVERS 2
 #define LWIP_ARP		1
+#define ARP_TABLE_SIZE		64
+#define ARP_QUEUEING		1	/* what waits for an answer: as much as here, */
+#define ARP_QUEUE_LEN		16	/* for each */
+#define LWIP_ND6_NUM_NEIGHBORS	64
+#define LWIP_ND6_NUM_DESTINATIONS 64
 #define LWIP_ICMP		1
 #define LWIP_RAW		1
 #define LWIP_DHCP		1
