@@ -338,6 +338,35 @@ static void closed_window(void)
 	end();
 }
 
+/* More than there is room for leaves although more is to follow. */
+static void corked(void)
+{
+	struct endpoint *l, *c, *s;
+	static char b[4096];
+	size_t sent = 0, got = 0;
+
+	begin("corked", 0, 0, 0, 0);
+	l = listener(5);
+	meet(l, &c, &s);
+	pass(1000);
+	CHECK(!stack_option(c, STACK_CORK, 1));
+	CHECK(stack_send(c, b, 100) == 100);
+	pass(3);
+	CHECK(!stack_unread(s));
+	for (long n; (n = stack_send(c, b, sizeof b)) > 0;)
+		sent += n;
+	for (unsigned i = 0; got < sent; i++, tick()) {
+		CHECK(i < 100);
+		long n = stack_receive(s, b, sizeof b);
+		got += n > 0 ? n : 0;
+	}
+	CHECK(!stack_option(c, STACK_CORK, 0));
+	stack_close(c);
+	stack_close(s);
+	stack_close(l);
+	end();
+}
+
 /* Programs keep what both sides have closed, one after the other or at the same time, for longer than
  * late packets are waited for, or beside more of these than are kept. */
 static void closed_and_kept(void)
@@ -634,6 +663,7 @@ int main(int argc, char **argv)
 	crowd(), done();
 	patience(), done();
 	closed_window(), done();
+	corked(), done();
 	closed_and_kept(), done();
 	strangers(), done();
 	datagrams(), done();

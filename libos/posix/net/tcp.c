@@ -270,7 +270,8 @@ long connection_send(struct endpoint *e, const void *from, size_t n)
 			break;
 		done += part;
 	}
-	if (done && !e->corked)
+	/* Who waits for room with the cork in gets some. */
+	if (done && (!e->corked || tcp_sndbuf(e->tcp) < TCP_SNDLOWAT))
 		tcp_output(e->tcp);
 	if (done || !n)
 		return done;
