@@ -437,7 +437,8 @@ int main(int argc, char **argv)
 			s.port = port_parse(argv[i + 1]);
 		else if (!strcmp(argv[i], "--ports"))
 			ports_parse(argv[i + 1], &s);
-		else if (!strcmp(argv[i], "--address") && inet_pton(AF_INET, argv[i + 1], s.address) == 1)
+		else if (!strcmp(argv[i], "--address") && inet_pton(AF_INET, argv[i + 1], s.address) == 1 &&
+			 s.address[0])
 			continue;
 		else
 			usage();

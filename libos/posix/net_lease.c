@@ -276,7 +276,30 @@ static long refuse(struct domain_start *q, long error, const char *why)
 	return error;
 }
 
-/* What was asked for, without regard to others. */
+/* One that a machine on the session's network may have, and that is nobody's we know. */
+static long address_check(struct domain_start *q)
+{
+	const uint8_t *a = q->address;
+	struct stack_link_info link;
+	if (!a[0] || a[0] == 127 || a[0] >= 224)
+		return refuse(q, -EINVAL, "no machine can have the address");
+	for (const struct lessee *l = lessees; l; l = l->next)
+		if (own_address(l) && !memcmp(l->address, a, 4))
+			return refuse(q, -EADDRINUSE, "another domain has the address");
+	if (!net_link(&link))
+		return 0;
+	uint32_t mask = word(link.mask), host = word(a) & ~mask;
+	if (!memcmp(link.ip, a, 4))
+		return refuse(q, -EADDRINUSE, "the address is the session's own");
+	if ((word(a) ^ word(link.ip)) & mask)
+		return refuse(q, -EINVAL, "the address is none of the session's network");
+	if (!host || host == (uint32_t)~mask)
+		return refuse(q, -EINVAL, "the address is the network's own");
+	return memcmp(link.gateway, a, 4) ? 0 :
+		refuse(q, -EADDRINUSE, "the address is the gateway's");
+}
+
+/* What was asked for. */
 static long request_check(struct domain_start *q)
 {
 	if (q->range_count > DOMAIN_RANGES)
@@ -285,13 +308,7 @@ static long request_check(struct domain_start *q)
 		if (!q->range[i].first || q->range[i].first > q->range[i].last ||
 		    q->range[i].last > DOMAIN_PORT_MAX)
 			return refuse(q, -EINVAL, "ports that can be had are 1 to 49151");
-	for (const struct lessee *l = lessees; l; l = l->next)
-		if (own_address(l) && !memcmp(l->address, q->address, 4))
-			return refuse(q, -EADDRINUSE, "another domain has the address");
-	struct stack_link_info link;
-	if (word(q->address) && net_link(&link) && !memcmp(link.ip, q->address, 4))
-		return refuse(q, -EADDRINUSE, "the address is the session's own");
-	return 0;
+	return word(q->address) ? address_check(q) : 0;
 }
 
 long lessee_new(struct domain_start *q, struct lessee **out, struct spawn_cap *gift)
