@@ -8,7 +8,7 @@
 #define BACKLOG_MAX	128u
 #define BACKLOG_GROUP	255u	/* of those that share a port, together */
 #define SMALL		256u	/* bytes of a segment */
-#define GATHERED	2048u
+#define GATHERED	960u
 #define TIME_WAIT_MAX	128u	/* lwIP looks at each of them for each packet */
 
 /* A small segment takes a packet's memory for itself; when it has to wait it shares one.  False: it
