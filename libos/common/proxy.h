@@ -25,6 +25,7 @@
 #define PROXY_FRAMES	28u
 #define PROXY_SIZE	(PROXY_FRAMES * 4096u)
 #define PROXY_BIT	16u		/* the domain's event bit that the session signals */
+#define PROXY_SIGWINCH	28u		/* the signal that tells of another window size */
 #define PROXY_ARGS	4096u		/* offsets in the shared frames */
 #define PROXY_ARGS_SIZE	8192u
 #define PROXY_IN	(3u * 4096)
@@ -102,6 +103,9 @@ int64_t proxy_read(void *to, size_t n);
 int64_t proxy_write(unsigned stream, const void *from, size_t n);
 int proxy_printf(unsigned stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
 uint64_t proxy_signals(void);		/* takes them: bit n - 1 = signal n */
+/* Takes them, for programs that handle none: each but a change of the window ends it, as a process,
+ * with status 128 + n. */
+void proxy_obey(void);
 void proxy_window(unsigned *rows, unsigned *columns);
 /* Physical address and capability of a word that changes when a signal comes, for programs that
  * wait themselves. */

@@ -365,6 +365,13 @@ int64_t proxy_transfer(unsigned op, uint32_t file, uint64_t offset, void *data, 
 	return total;
 }
 
+void proxy_obey(void)
+{
+	uint64_t signals = proxy_signals() & ~(1ul << (PROXY_SIGWINCH - 1));
+	if (signals)
+		proxy_exit(128 + __builtin_ctzl(signals) + 1);
+}
+
 _Noreturn void proxy_exit(unsigned status)
 {
 	if (px.page) {

@@ -131,7 +131,7 @@ void gc_init(const struct gc_options *o)
 		port_fail("gc: no memory for the heap: %s, error %d\n", why, -error);
 	const char *where = o->store ? o->store : "memory";
 	if ((error = slots_open(where, heap, &why)))
-		port_fail("gc: store %s: %s, error %d\n", where, why, -error);
+		port_fail("gc: store %s: %s, error %d, %s\n", where, why, -error, port_error(error));
 	paging.verify = verify = o->verify;
 	paging.record = gc_mutator.trace = o->trace;
 	paging_init(heap, collector->marks, collector->cards);
@@ -202,6 +202,7 @@ void gc_safepoint_slow(void)
 void *gc_new_slow(uint32_t refs, uint64_t bytes)
 {
 	uint64_t granules = (bytes + GC_GRANULE - 1) / GC_GRANULE;
+	port_obey();
 	gc_safepoint();
 	enter();
 	struct gc_object *o = collector->allocate(refs, granules);

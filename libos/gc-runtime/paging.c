@@ -126,8 +126,8 @@ static void plan_write(uint32_t p, struct gc_io *io, unsigned *writes)
 		return;
 	}
 	if (!r->slot && !(r->slot = slot_take()))
-		port_fail("gc: the store is full (%u pages); the heap's data is intact up to here\n",
-			slots_used());
+		port_fail("gc: the store %s is full (%u pages); the heap's data is intact up to here\n",
+			store->name, slots_used());
 	io[(*writes)++] = (struct gc_io){ r->slot, mmu_frame(p) };
 }
 
@@ -185,7 +185,8 @@ static unsigned evict(void)
 		if (page_of(victim[i])->state == PAGE_IN && plan(victim[i], io, &writes))
 			op[leaves++] = (struct mmu_op){ MMU_UNMAP, victim[i], 1, 0, 0 };
 	if (writes && (error = store->write(io, writes)))
-		port_fail("gc: the store %s cannot be written: error %d\n", store->name, -error);
+		port_fail("gc: the store %s cannot be written: error %d, %s\n", store->name, -error,
+			port_error(error));
 	gc_stats.written += writes;
 	if (mmu_batch(op, leaves))
 		port_fail("gc: a victim was not mapped\n");
@@ -267,6 +268,7 @@ static void load(uint32_t p, bool write)
 {
 	struct gc_io io[GC_CLUSTER];
 	uint32_t from, end, n;
+	port_obey();
 	paging_room(pager->cluster ? pager->cluster : 1);
 	cluster(p, &from, &end);
 	n = end - from;
@@ -274,7 +276,8 @@ static void load(uint32_t p, bool write)
 		io[i] = (struct gc_io){ page_of(from + i)->slot, mmu_frame_take() };
 	int error = store->read(io, n);
 	if (error)
-		port_fail("gc: the store %s cannot be read: error %d\n", store->name, -error);
+		port_fail("gc: the store %s cannot be read: error %d, %s\n", store->name, -error,
+			port_error(error));
 	for (uint32_t i = 0; i < n; i++)
 		loaded(from + i, io[i].frame, from + i != p ? 0 : write ? MMU_A | MMU_D : MMU_A);
 	gc_stats.loads_ahead += n - 1;

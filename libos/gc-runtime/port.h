@@ -13,7 +13,10 @@ _Noreturn void port_fail(const char *format, ...) __attribute__((format(printf, 
 /* A message on the error stream, at once: also within a page fault. */
 void port_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void port_exit(int status);
+/* The end, if a signal has come that ends programs which handle none (Linux sees to that itself). */
+void port_obey(void);
 uint64_t port_time(void);		/* ns */
+const char *port_error(int error);	/* of 0 or -errno: in words */
 
 /* Files, for the store and for results: a number >= 0 or -errno. */
 int port_open(const char *path, bool create);		/* read and write */

@@ -49,6 +49,22 @@ void port_note(const char *format, ...)
 }
 
 _Noreturn void port_exit(int status) { proxy_exit(status); }
+void port_obey(void) { proxy_obey(); }
+
+const char *port_error(int error)
+{
+	static const struct { int number; const char *text; } known[] = {
+		{ 1, "not permitted" }, { 2, "no such file" }, { 5, "input/output error" },
+		{ 12, "no memory" }, { 13, "permission denied" }, { 17, "exists" },
+		{ 19, "no such device" }, { 20, "not a directory" }, { 21, "is a directory" },
+		{ 22, "invalid" }, { 27, "too large" }, { 28, "no space left" }, { 30, "read-only" },
+		{ 110, "timed out" },
+	};
+	for (unsigned i = 0; i < ARRAY_SIZE(known); i++)
+		if (known[i].number == -error)
+			return known[i].text;
+	return "unknown";
+}
 
 uint64_t port_time(void) { return time_now(); }
 

@@ -44,6 +44,10 @@ _Noreturn void port_exit(int status)
 	_exit(status);
 }
 
+const char *port_error(int error) { return strerror(-error); }
+
+void port_obey(void) {}
+
 uint64_t port_time(void)
 {
 	struct timespec t;

@@ -45,7 +45,8 @@ static void flush(struct lab_file *f)
 {
 	int64_t n = f->n ? port_write(f->file, f->at, f->text, f->n) : 0;
 	if (n != f->n)
-		port_fail("gclab: %s cannot be written: error %ld\n", f->path, n < 0 ? -n : 0);
+		port_fail("gclab: %s cannot be written: error %ld, %s\n", f->path, n < 0 ? -n : 0,
+			n < 0 ? port_error(n) : "not all of it");
 	f->at += f->n;
 	f->n = 0;
 }
@@ -55,7 +56,8 @@ void lab_empty(struct lab_file *f)
 	int64_t error = port_resize(f->file, 0);
 	f->at = f->n = 0;
 	if (error && error != -EINVAL)
-		port_fail("gclab: %s cannot be emptied: error %ld\n", f->path, -error);
+		port_fail("gclab: %s cannot be emptied: error %ld, %s\n", f->path, -error,
+			port_error(error));
 }
 
 void lab_write(struct lab_file *f, const char *format, ...)

@@ -307,10 +307,17 @@ static uint64_t own_mib(uint64_t limit)
 	return limit / 64 + 8 + (heap_mib() > 512 ? (heap_mib() - 512) / 128 : 0);
 }
 
-/* Prints words for `domain`: without a limit, half of what the session has is for the heap. */
+/* For the heap, where no limit is asked for: what the session has but a quarter, and at least half. */
+static uint64_t usual_mib(void)
+{
+	uint64_t others = trace_mib() + map_mib(), room = session - session / 4;
+	return room > others + session / 2 ? room - others : session / 2;
+}
+
+/* Prints words for `domain`. */
 static void print_quota(void)
 {
-	uint64_t limit = lab.gc.memory ? in_mib(lab.gc.memory) : session / 2;
+	uint64_t limit = lab.gc.memory ? in_mib(lab.gc.memory) : usual_mib();
 	uint64_t need = limit + store_mib() + trace_mib() + map_mib() + own_mib(limit);
 	uint64_t machine = need + need / 16 + 64;
 	if (need > session)
@@ -361,7 +368,8 @@ static void open_files(void)
 	for (unsigned i = 0; i < ARRAY_SIZE(each); i++) {
 		struct lab_file *f = each[i].file;
 		if (f->path && (f->file = port_open(f->path, true)) < 0)
-			wrong("%s '%s' cannot be opened for writing: error %d", each[i].option, f->path, -f->file);
+			wrong("%s '%s' cannot be opened for writing: error %d, %s", each[i].option, f->path,
+				-f->file, port_error(f->file));
 	}
 }
 

@@ -41,14 +41,6 @@ static uint64_t memory_next = MEMORY;
 
 /* ---- streams and files -------------------------------------------------------------- */
 
-/* A signal ends the program, as there are no handlers. */
-static void die_of_signal(void)
-{
-	uint64_t signals = proxy_signals();
-	if (signals)
-		proxy_exit(128 + __builtin_ctzl(signals) + 1);
-}
-
 static struct file *file_of(uint64_t fd)
 {
 	return fd < FILES && files[fd].open ? &files[fd] : NULL;
@@ -89,12 +81,13 @@ static int64_t transfer(uint64_t fd, void *data, uint64_t n, bool write)
 	struct file *f = file_of(fd);
 	if (!f && write && (fd == 1 || fd == 2)) {
 		int64_t done = proxy_write(fd, data, n);
-		die_of_signal();
+		proxy_obey();
 		return done;
 	}
 	if (!f && !write && fd == 0) {
-		int64_t got = proxy_read(data, n);
-		die_of_signal();
+		int64_t got;
+		while ((got = proxy_read(data, n)) == -EINTR)
+			proxy_obey();
 		return got;
 	}
 	if (!f)
