@@ -460,6 +460,15 @@ static unsigned to_publish(const uint32_t *page, unsigned n, unsigned room, uint
 	return count;
 }
 
+/* A page of both orders is looked for in the new one alone, so that it is told once. */
+static void drop_olds(void)
+{
+	for (unsigned i = 0; i < ex.olds; i++)
+		for (unsigned k = 0; k < ex.victims; k++)
+			if (ex.old[i] == ex.victim[k])
+				ex.old[i] = NONE;
+}
+
 /* The room for what is lost of two orders, and what is not told yet. */
 static unsigned room_for_order(void)
 {
@@ -475,11 +484,12 @@ int mmu_victims(const uint32_t *page, unsigned n)
 {
 	uint32_t pfn[MMU_VICTIMS];
 	settle();
-	if (forced())
+	if (forced() || ex.olds)
 		return -EBUSY;
 	memcpy(ex.old, ex.victim, ex.victims * sizeof *ex.old);
 	ex.olds = ex.victims;
 	ex.victims = to_publish(page, n, room_for_order(), pfn);
+	drop_olds();
 	for (unsigned i = 0; i < ex.victims; i++)	/* the kernel may see some of both */
 		ex.page->order[i] = pfn[i];
 	ex.page->order_count = ex.victims;
