@@ -1,7 +1,7 @@
 # The GC runtime: libgc-runtime.a for programs on Virtue; gclab, the lab, there and on Linux.
 
 GC_DIR := libos/gc-runtime
-GC_CORE := heap paging slots store_memory store_file mmu_check region gen bookmark summary compact semi verify \
+GC_CORE := heap paging offers slots store_memory store_file mmu_check region gen bookmark summary compact semi verify \
 	trace belady pager_aware pager_lru pager_clock pager_age pager_leaf
 GC_EXO := $(GC_CORE) mmu_exo port_exo store_disk
 GC_CRT := $(call uobj,$(GC_DIR)/start_exo.c)

@@ -109,6 +109,7 @@ struct gc_options {
 	const char *collector, *pager, *store;	/* NULL: the first of the list */
 	uint64_t memory;	/* bytes of frames for everything; 0: as much as there is */
 	uint64_t heap;		/* bytes of addresses; 0: GC_HEAP */
+	uint64_t offer;		/* bytes of frames to be kept so that they may go at once, unasked */
 	uint64_t step;		/* words that marking scans in a young collection; 0: GC_STEP */
 	bool verify;		/* walk the heap after each collection, hash pages in the store */
 	bool trace;		/* record page references */

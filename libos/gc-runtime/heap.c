@@ -1,5 +1,6 @@
 /* The heap's beginning, roots, slow paths and pauses: what all collectors share.  See gc.h. */
 #include "libos/gc-runtime/collector.h"
+#include "libos/gc-runtime/offers.h"
 #include "libos/gc-runtime/pager.h"
 #include "libos/gc-runtime/port.h"
 #include "libos/gc-runtime/store.h"
@@ -126,7 +127,8 @@ void gc_init(const struct gc_options *o)
 	uint32_t heap = (o->heap ? o->heap : GC_HEAP) / MMU_PAGE;
 	const char *why;
 	choose(o);
-	int error = mmu_init(heap + heap / 16 + heap / 4 + SPARE_TABLES, o->memory / MMU_PAGE, &why);
+	uint32_t others = heap / 16 + heap / 4 + SPARE_TABLES + OFFERS_MAX;
+	int error = mmu_init(heap + others, o->memory / MMU_PAGE, &why);
 	if (error)
 		port_fail("gc: no memory for the heap: %s, error %d\n", why, -error);
 	const char *where = o->store ? o->store : "memory";
@@ -135,10 +137,12 @@ void gc_init(const struct gc_options *o)
 	paging.verify = verify = o->verify;
 	paging.record = gc_mutator.trace = o->trace;
 	paging_init(heap, collector->marks, collector->cards);
+	offers_init(o->offer / MMU_PAGE);
 	mmu_on_revoke(on_revoke);
 	gc_stats.start = port_time();
 	gc_step = o->step ? o->step : GC_STEP;
 	collector->init();
+	paging_offer();
 	leave();
 }
 
@@ -183,6 +187,7 @@ void gc_collect(enum gc_scope scope)
 	paging_begin();
 	collector->collect(scope);
 	paging_end();
+	paging_offer();
 	note_pause(start, port_time() - start);
 	if (verify && collector->verify)
 		collector->verify();

@@ -551,6 +551,7 @@ int mmu_init(uint32_t pages, uint64_t frames, const char **why)
 {
 	uint32_t tables = (pages + PER_TABLE - 1) / PER_TABLE;
 	uint64_t others = FRAMES_LEFT + tables + tables / PER_TABLE + 8, left = frames_left();
+	others += left / PER_TABLE;	/* the window's: what is on offer is shown by small pages */
 	uint64_t empty = frame_alloc_zero();
 	*why = "the region is too large";
 	if (tables > TABLES_MAX)

@@ -1,5 +1,6 @@
 /* A pager: who leaves when a frame is needed.  One file each, at most 150 lines; docs/gc.md has an
- * example.  It sees pages by number (paging.h), and may use prev, next and stamp of their records.
+ * example.  It sees pages by number (paging.h), and may use stamp of their records, and prev and next of
+ * resident ones.
  *
  * Functions that a pager does not need are NULL.
  */

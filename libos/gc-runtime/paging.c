@@ -1,5 +1,6 @@
 /* Paging of the heap.  See paging.h. */
 #include "libos/gc-runtime/collector.h"
+#include "libos/gc-runtime/offers.h"
 #include "libos/gc-runtime/pager.h"
 #include "libos/gc-runtime/port.h"
 #include "libos/gc-runtime/store.h"
@@ -15,6 +16,7 @@ const struct gc_pager *pager;
 static bool ready[SEGMENTS_MAX];
 static uint32_t tables_at;		/* the next page for tables */
 static bool evicting;
+static bool exhausted;			/* no page can leave */
 static bool pressed;			/* something was evicted: who is used is of interest */
 
 static bool on_fault(const struct mmu_fault *f);
@@ -170,26 +172,39 @@ static void observe(void)
 		paging.observe();
 }
 
+/* Their frames go to the pool; of pages that the store has, by way of standby. */
+static void leave(const uint32_t *page, unsigned n)
+{
+	struct mmu_op op[BATCH];
+	bool wait = pager->discards && offers_open();
+	for (unsigned i = 0; i < n; i++) {
+		bool out = wait && page_of(page[i])->state == PAGE_OUT;
+		op[i] = (struct mmu_op){ out ? MMU_PROTECT : MMU_UNMAP, page[i], 1, 0, 0 };
+	}
+	if (mmu_batch(op, n))
+		port_fail("gc: a victim was not mapped\n");
+	for (unsigned i = 0; i < n; i++)
+		if (op[i].op == MMU_PROTECT)
+			standby_enter(page[i]);
+}
+
 /* Up to BATCH victims leave; how many did. */
 static unsigned evict(void)
 {
 	uint32_t victim[BATCH];
 	struct gc_io io[BATCH];
-	struct mmu_op op[BATCH];
 	unsigned writes = 0, leaves = 0, n = pager->victims(victim, BATCH);
 	int error;
 	observe();
-	if (!n)
-		port_fail("gc: out of memory: %lu frames, none of them can leave\n", mmu_frames_total());
 	for (unsigned i = 0; i < n; i++)
 		if (page_of(victim[i])->state == PAGE_IN && plan(victim[i], io, &writes))
-			op[leaves++] = (struct mmu_op){ MMU_UNMAP, victim[i], 1, 0, 0 };
+			victim[leaves++] = victim[i];
 	if (writes && (error = store->write(io, writes)))
 		port_fail("gc: the store %s cannot be written: error %d, %s\n", store->name, -error,
 			port_error(error));
 	gc_stats.written += writes;
-	if (mmu_batch(op, leaves))
-		port_fail("gc: a victim was not mapped\n");
+	leave(victim, leaves);
+	exhausted = !n;
 	return leaves;
 }
 
@@ -203,13 +218,27 @@ void paging_room(uint64_t n)
 		port_fail("gc: the reserve of %u frames is used up\n", RESERVE);
 	evicting = pressed = true;
 	while (mmu_frames_free() < need) {
-		in_vain = evict() ? 0 : in_vain + 1;
+		bool some = (!offers_full() && evict()) || offers_recall();
+		in_vain = some ? 0 : in_vain + 1;
+		if (!some && exhausted)
+			port_fail("gc: out of memory: %lu frames, none of them can leave\n",
+				mmu_frames_total());
 		if (in_vain > 4 + 4 * paging.resident / BATCH)
 			port_fail("gc: out of memory: the collector keeps all of %u pages\n",
 				paging.resident);
 		paging.forced = in_vain > 2 + 2 * paging.resident / BATCH;
 	}
 	evicting = paging.forced = false;
+}
+
+void paging_offer(void)
+{
+	unsigned left = 1;
+	while (left && !offers_fill()) {
+		evicting = pressed = true;
+		left = evict();
+		evicting = false;
+	}
 }
 
 /* ---- coming ----------------------------------------------------------------------------------- */
@@ -231,23 +260,34 @@ static void came(uint32_t p, bool from_store)
 	note_peak();
 }
 
+/* Its content is mapped, as the store has it. */
+static void returned(uint32_t p)
+{
+	const struct page *r = page_of(p);
+	if (paging.verify && paging_hash(p) != r->hash)
+		port_fail("gc: page %u came back from the store with other content\n", p);
+	came(p, true);
+	if (collector->back && r->space != SPACE_FREE)
+		collector->back(p);
+}
+
 /* Its content was read into the frame. */
 static void loaded(uint32_t p, uint64_t frame, unsigned bits)
 {
-	struct page *r = page_of(p);
 	if (mmu_do(MMU_MAP_FRAME, p, 1, MMU_W | bits, frame))
 		port_fail("gc: a page that was out is mapped\n");
-	if (paging.verify && paging_hash(p) != r->hash)
-		port_fail("gc: page %u came back from the store with other content\n", p);
 	if (paging.collecting)
 		gc_stats.loads_collector++;
 	else
 		gc_stats.loads_mutator++;
-	if (r->space == SPACE_FREE)
+	if (page_of(p)->space == SPACE_FREE)
 		gc_stats.reread_dead++;
-	came(p, true);
-	if (collector->back && r->space != SPACE_FREE)
-		collector->back(p);
+	returned(p);
+}
+
+static bool is_out(uint32_t p)
+{
+	return page_of(p)->state == PAGE_OUT && !(page_of(p)->flags & PAGE_STANDBY);
 }
 
 /* [*from, *end): what one request reads when p is wanted: the pages of p's cluster that are out, and
@@ -256,10 +296,10 @@ static void cluster(uint32_t p, uint32_t *from, uint32_t *end)
 {
 	uint32_t many = pager->cluster ? pager->cluster : 1, first = p - p % many;
 	uint32_t skew = page_of(p)->slot - p;
-	for (*from = p; *from > first && page_of(*from - 1)->state == PAGE_OUT &&
+	for (*from = p; *from > first && is_out(*from - 1) &&
 	     page_of(*from - 1)->slot - (*from - 1) == skew; --*from)
 		;
-	for (*end = p + 1; *end < first + many && page_of(*end)->state == PAGE_OUT &&
+	for (*end = p + 1; *end < first + many && is_out(*end) &&
 	     page_of(*end)->slot - *end == skew; ++*end)
 		;
 }
@@ -269,6 +309,10 @@ static void load(uint32_t p, bool write)
 	struct gc_io io[GC_CLUSTER];
 	uint32_t from, end, n;
 	port_obey();
+	if (page_of(p)->flags & PAGE_STANDBY && standby_back(p)) {
+		returned(p);
+		return;
+	}
 	paging_room(pager->cluster ? pager->cluster : 1);
 	cluster(p, &from, &end);
 	n = end - from;
@@ -325,6 +369,8 @@ void paging_fresh(uint32_t page, uint32_t n, unsigned flags)
 static void drop(uint32_t p)
 {
 	struct page *r = page_of(p);
+	if (r->flags & PAGE_STANDBY)
+		standby_leave(p);
 	slot_drop(p);
 	if (r->state == PAGE_IN) {
 		gone(p, PAGE_NONE);
@@ -349,6 +395,8 @@ void paging_discard(uint32_t page, uint32_t n)
 /* The record's part; true: the page is mapped. */
 static bool move_record(uint32_t from, uint32_t to)
 {
+	if (page_of(from)->flags & PAGE_STANDBY)
+		standby_leave(from);
 	struct page *old = page_of(from), *new = page_of(to), was = *old;
 	bool in = was.state == PAGE_IN;
 	drop(to);
@@ -388,7 +436,9 @@ void paging_move(uint32_t from, uint32_t to, uint32_t n)
 static bool on_fault(const struct mmu_fault *f)
 {
 	uint32_t p = f->page;
-	if (p >= paging.pages || !ready[p / SEGMENT] || f->mapped || evicting)
+	if (p >= paging.pages || !ready[p / SEGMENT] || evicting)
+		return false;
+	if (f->mapped && !(page_of(p)->flags & PAGE_STANDBY))
 		return false;
 	if (page_of(p)->state != PAGE_OUT || page_of(p)->space == SPACE_FREE)
 		return false;
@@ -416,11 +466,14 @@ static bool next_stretch(uint32_t *page, uint32_t *end)
 	return *page < *end;
 }
 
-static void older(uint32_t page, uint32_t n, const uint64_t *a)
+/* Who has left is of no interest, though it was read on standby. */
+static void older(uint32_t page, uint32_t n, uint64_t *a)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		struct page *r = page_of(page + i);
-		if (a[i / 64] >> i % 64 & 1)
+		if (r->state != PAGE_IN)
+			a[i / 64] &= ~(1ul << i % 64);
+		else if (a[i / 64] >> i % 64 & 1)
 			r->age = 0;
 	}
 }
@@ -449,7 +502,7 @@ void paging_watch(uint32_t page, uint32_t n)
 		if (!mmu_harvest(page, stop - page, MMU_D, NULL, d))
 			continue;
 		for (uint32_t i = 0; i < stop - page; i++)
-			if (d[i / 64] >> i % 64 & 1)
+			if (d[i / 64] >> i % 64 & 1 && page_of(page + i)->state == PAGE_IN)
 				page_of(page + i)->flags |= PAGE_DIRTY;
 	}
 }

@@ -33,6 +33,7 @@ enum page_space {
 #define PAGE_SEEN	8u	/* the pager's */
 #define PAGE_REFERS	16u	/* the collector's: refers to younger objects */
 #define PAGE_GRAY	32u	/* the collector's: written since its marked objects were scanned */
+#define PAGE_STANDBY	64u	/* OUT, but mapped to be read, unless its frame went: see offers.c */
 
 struct page {
 	uint8_t state, space, flags;
@@ -88,6 +89,8 @@ void paging_discard(uint32_t page, uint32_t n);
 void paging_move(uint32_t from, uint32_t to, uint32_t n);
 /* Makes room for n frames; ends the program if that cannot be. */
 void paging_room(uint64_t n);
+/* What is to be on offer (gc_options.offer) is: pages leave for it, if the pool has none to spare. */
+void paging_offer(void);
 /* Harvests the A bits of all pages and shows them to the pager; `forget`: clears them only. */
 void paging_touches(bool forget);
 /* Clears the D bits of [page, page + n), so that paging_written tells what is written from now on. */

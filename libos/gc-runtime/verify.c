@@ -70,7 +70,8 @@ static void check_marked(uint32_t p)
 static void check_page(uint32_t p)
 {
 	const struct page *r = page_of(p);
-	if ((r->state == PAGE_IN) != !!(mmu.pte[p] & MMU_P) || (r->state == PAGE_OUT && !r->slot) ||
+	bool standby = r->flags & PAGE_STANDBY && r->state == PAGE_OUT && !(mmu.pte[p] & MMU_W);
+	if (((r->state == PAGE_IN) != !!(mmu.pte[p] & MMU_P) && !standby) || (r->state == PAGE_OUT && !r->slot) ||
 	    r->state == PAGE_NONE)
 		port_fail("verify: page %u: state %u, slot %u, entry %lx\n", p, r->state, r->slot,
 			(uint64_t)mmu.pte[p]);

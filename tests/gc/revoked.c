@@ -1,12 +1,16 @@
 /* The child of revoker.c: a program of the GC runtime that is asked for frames while it runs.  Status
  * 0: it gave enough, and its objects are as they were.  Options: `collector`, `pager`;
- * `mode=loop`: it comes to no safepoint meanwhile. */
+ * `mode=loop`: it comes to no safepoint meanwhile; `mode=offers`: in little memory, of which some is
+ * on offer, and nothing else may go. */
 #include "libos/common/common.h"
 #include "libos/gc-runtime/gc.h"
 #include "libos/gc-runtime/mmu.h"
 
 #define FRAMES		900u
 #define ENOUGH		300u		/* frames given */
+#define TIGHT		480u		/* frames in mode=offers; on offer, if that is no more than an eighth; */
+#define OFFERS		100u
+#define UNASKED		72u		/* frames that go unasked */
 #define SLOTS		5000u
 #define STEPS		2000000u
 #define PATIENCE	(20 * NS_PER_SEC)
@@ -72,6 +76,18 @@ static int loop(void)
 	return !enough() ? 3 : gc_stats.revoked < ENOUGH ? 4 : all_right() ? 0 : 2;
 }
 
+/* Most pages are in the store, or could be. */
+static int offers(void)
+{
+	uint64_t until = time_now() + PATIENCE;
+	for (uint64_t step = 0; mmu_frames_total() > TIGHT - UNASKED && time_now() < until; step++) {
+		if (!right(step * 7919 % SLOTS))
+			return 2;
+		renew(step % SLOTS);
+	}
+	return mmu_frames_total() != TIGHT - UNASKED ? 3 : !gc_stats.loads_mutator ? 4 : all_right() ? 0 : 2;
+}
+
 int gc_main(unsigned argc, const char *(*arg)(unsigned i))
 {
 	struct gc_options options = { .memory = FRAMES * MMU_PAGE, .heap = 64 << 20, .store = "memory",
@@ -82,14 +98,19 @@ int gc_main(unsigned argc, const char *(*arg)(unsigned i))
 		options.collector = collector;
 	if (start_option(start_page, "pager", pager, sizeof pager) > 0)
 		options.pager = pager;
+	bool moded = start_option(start_page, "mode", mode, sizeof mode) > 0, offering = moded && *mode == 'o';
+	if (offering) {
+		options.memory = TIGHT * MMU_PAGE;
+		options.offer = OFFERS * MMU_PAGE;
+	}
 	gc_init(&options);
 	gc_root_add(&list);
 	list = gc_new(SLOTS, sizeof *list);
 	for (uint64_t i = 0; i < SLOTS; i++)
 		renew(i);
 	exo_event_signal(start_cap(start_page, "ready"), 1ul << 40);	/* READY */
-	if (start_option(start_page, "mode", mode, sizeof mode) > 0)
-		return loop();
+	if (moded)
+		return offering ? offers() : loop();
 	for (uint64_t step = 0; step < STEPS && !enough(); step++) {
 		if (!right(step * 7919 % SLOTS))
 			return 2;

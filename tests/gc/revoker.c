@@ -13,6 +13,7 @@ VIRTUE_NOTE("bare");
 #define QUOTA		4000u
 #define ASKS		3u
 #define PART		100u
+#define UNASKED		24u
 #define READY		40u
 #define SUPPLY		24576u		/* frames that a supplier has to give, with the option `figures` */
 #define SUPPLY_SMALL	2048u
@@ -142,6 +143,24 @@ static void loops(void)
 		snprintf(name, sizeof name, "gc_revoke_loop_%s_%s", pair[i][0], pair[i][1]);
 		report_case(name, looping(pair[i][0], pair[i][1]));
 	}
+}
+
+/* The deadline has passed, and the child does not run until the frames are gone: what was not on
+ * offer would go by force. */
+static const char *unasked(void)
+{
+	struct exo_result r;
+	const char *wrong = child_start(revoked_image, revoked_image_end, QUOTA, "mode=offers");
+	for (unsigned i = 0; i < ASKS && !wrong; i++) {
+		while ((r = exo_domain_revoke(child.domain, UNASKED, 0)).status == EXO_AGAIN)
+			;
+		CHECK(!r.status && r.value == UNASKED);
+		time_sleep_until(time_now() + 200 * NS_PER_MS);
+	}
+	if (wrong)
+		child_report();
+	wrong = wrong ? wrong : child_ended();
+	return wrong ? wrong : child_drop();
 }
 
 static void working(void)
@@ -319,6 +338,7 @@ int main(struct exo_start *s)
 	if (!all) {
 		working();
 		loops();
+		report_case("gc_revoke_unasked", unasked());
 		orders();
 	}
 	suppliers(all);

@@ -2,7 +2,8 @@
  * runtime gives them there and then, without a safepoint, and the program notices nothing.  Now and
  * then many, for good; at the others a few, which come back.  In collections, too: then they go when
  * that is done.  On Linux, whose back end plays the kernel.
- * Arguments: collector, pager. */
+ * Arguments: collector, pager; with a third one frames are on offer: most requests are met by these,
+ * and the runtime is not asked. */
 #include "libos/gc-runtime/gc.h"
 #include "libos/gc-runtime/paging.h"
 #include "libos/gc-runtime/mmu_linux.h"
@@ -14,6 +15,8 @@
 #define MOST		150u		/* at a time: more than are kept free */
 #define FEW		40u		/* at a time, and given back */
 #define STEPS		8000u
+#define STEPS_OFFER	2000u
+#define OFFER		200u		/* or an eighth of what is left */
 
 struct item { struct gc_object gc; struct item *other; uint64_t name, words, word[]; };
 struct list { struct gc_object gc; struct item *item[SLOTS]; };
@@ -54,6 +57,7 @@ static bool right(uint64_t i)
 
 static uint64_t asked;		/* frames that are gone */
 static unsigned inside;			/* of the requests: in collections */
+static unsigned unasked;		/* that were met by what is on offer */
 
 /* As pages come and go. */
 static void in_collections(void)
@@ -66,11 +70,12 @@ static void in_collections(void)
 }
 
 /* Any answer is right but one: a frame more or less than was asked for. */
-static const char *run(void)
+static const char *run(bool offer)
 {
 	for (uint64_t i = 0; i < 4 * SLOTS; i++)
 		renew(i % SLOTS);
-	for (uint64_t step = 0; step < STEPS; step++) {
+	uint64_t steps = offer ? STEPS_OFFER : STEPS;
+	for (uint64_t step = 0; step < steps; step++) {
 		renew(draw(SLOTS));
 		if (!right(draw(SLOTS)))
 			return "content was lost";
@@ -78,12 +83,16 @@ static const char *run(void)
 		uint64_t n = 1 + draw(many ? MOST : FEW);
 		if (mmu_frames_total() != FRAMES - asked)
 			return "a collection left frames that were asked for";
+		uint64_t given = gc_stats.revoked;
 		mmu_linux_revoke(n, 0);
+		unasked += gc_stats.revoked == given;
 		asked += n;
 		if (mmu_frames_total() != FRAMES - asked)
 			return "frames that were asked for did not go";
 		if (step % 2)
 			gc_safepoint();
+		if (offer && !(step % 8))
+			gc_collect(GC_YOUNG);
 		if (many)
 			continue;
 		if (mmu_linux_return(n) != n)
@@ -93,8 +102,10 @@ static const char *run(void)
 	for (uint64_t i = 0; i < SLOTS; i++)
 		if (!right(i))
 			return "content was lost";
-	if (asked < FRAMES - LEAST - FEW - MOST || !inside)
+	if ((!offer && asked < FRAMES - LEAST - FEW - MOST) || !inside)
 		return "too little was asked for";
+	if (offer ? unasked < STEPS_OFFER / 4 : unasked)
+		return offer ? "too little was on offer" : "frames went that were not on offer";
 	return gc_stats.revoked ? NULL : "free frames were enough";
 }
 
@@ -102,18 +113,20 @@ int gc_main(unsigned argc, const char *(*arg)(unsigned i))
 {
 	struct gc_options options = { .memory = FRAMES * MMU_PAGE, .heap = 64 << 20, .store = "memory",
 		.verify = true };
-	if (argc == 3) {
+	if (argc >= 3) {
 		options.collector = arg(1);
 		options.pager = arg(2);
 	}
+	if (argc == 4)
+		options.offer = OFFER * MMU_PAGE;
 	gc_init(&options);
 	gc_root_add(&list);
 	paging.observe = in_collections;
 	list = gc_new(SLOTS, sizeof *list);
-	const char *error = run();
+	const char *error = run(options.offer), *offers = options.offer ? "_offers" : "";
 	if (error)
-		port_print("FAIL gc_revoke_%s_%s: %s\n", arg(1), arg(2), error);
+		port_print("FAIL gc_revoke_%s_%s%s: %s\n", arg(1), arg(2), offers, error);
 	else
-		port_print("ok gc_revoke_%s_%s\n", arg(1), arg(2));
+		port_print("ok gc_revoke_%s_%s%s\n", arg(1), arg(2), offers);
 	return error != NULL;
 }

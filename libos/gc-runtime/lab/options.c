@@ -14,6 +14,7 @@
 #define MEMORY_MAX	(1ul << 40)
 #define HEAP_STEP	(2 * MIB)	/* as paging.c has it */
 #define HEAP_MAX	(2ul << 30)
+#define OFFER_MAX	(32 * MIB)	/* as offers.h has it */
 #define STORE_MAX	4096u		/* MiB */
 /* MiB in a domain's quota for a store in memory: at least so many, and with the limit twice that. */
 #define STORE_USUAL	64u
@@ -168,6 +169,11 @@ static void set_heap(const char *option, const char *value)
 		wrong("%s '%s' is no multiple of %lu MiB", option, value, HEAP_STEP >> 20);
 }
 
+static void set_offer(const char *option, const char *value)
+{
+	lab.gc.offer = size_from(option, value, MMU_PAGE, OFFER_MAX);
+}
+
 static void set_small(const char *option, const char *value)
 {
 	lab.small = number_from(option, value, 0, SMALL_MAX);
@@ -222,6 +228,7 @@ static const struct option {
 	{ "--mem", "SIZE", "frames for heap, tables and stack of marking (0: no limit)", set_memory },
 	{ "--heap", "SIZE", "addresses, 2M to 2G (512M); a semispace is half of it", set_heap },
 	{ "--store", "STORE", "where pages that leave go (memory)", set_store },
+	{ "--offer", "SIZE", "of these frames, kept so that they may go at once, unasked (0)", set_offer },
 	{ "--mmu", "NAME", "how accesses are noticed: " MECHANISMS " (auto)", set_mmu },
 	{ "--small", "N", "the program's size is divided by 2^N, 0 to 12 (0)", set_small },
 	{ "--csv", "FILE", "a line of figures is appended; a new file gets a heading", set_csv },
