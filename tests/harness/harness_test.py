@@ -386,6 +386,9 @@ def terminal_from_a_pipe():
 # Options
 
 BAD_OPTIONS = [
+    (["--hostfwd", "8080"], "'8080' is not of the form"),
+    (["--hostfwd", "8080:10.0.2.300:80"], "10.0.2.300"),
+    (["--hostfwd", "8080:80", "--hostfwd", "tcp:8080:81"], "tcp port 8080 of the host is named twice"),
     (["--mem", "12"], "--mem: '12'"), (["--mem", "0M"], "--mem"), (["--cpus", "0"], "--cpus: '0'"),
     (["--cpus", "x"], "--cpus: 'x'"), (["--seed", "-1"], "--seed"),
     (["--timeout", "soon"], "--timeout: 'soon'"), (["--accel", "xen"], "--accel"),

@@ -118,7 +118,8 @@ Forward = collections.namedtuple("Forward", "protocol host address machine")
 
 def _forward(text):
     match = re.fullmatch(r"(?:(tcp|udp):)?([0-9]{1,5}):(?:([0-9]+(?:\.[0-9]+){3}):)?([0-9]{1,5})", text)
-    if not match or not all(0 < int(port) < 65536 for port in (match[2], match[4])):
+    if (not match or not all(0 < int(port) < 65536 for port in (match[2], match[4])) or
+            not all(int(byte) < 256 for byte in (match[3] or "").split(".") if byte)):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not of the form [tcp:|udp:]PORT:[ADDRESS:]PORT, the host's and the machine's")
     return Forward(match[1] or "tcp", int(match[2]), match[3] or "", int(match[4]))
@@ -256,6 +257,8 @@ def _complete_network(parser, options):
     if options.hostfwd and options.nic == "none":
         parser.error("--hostfwd needs a network card (--nic)")
     for forward in options.hostfwd:
+        if sum(forward[:2] == other[:2] for other in options.hostfwd) > 1:
+            parser.error(f"--hostfwd: {forward.protocol} port {forward.host} of the host is named twice")
         kind = socket.SOCK_STREAM if forward.protocol == "tcp" else socket.SOCK_DGRAM
         with socket.socket(socket.AF_INET, kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, forward.protocol == "tcp")
