@@ -223,7 +223,7 @@ uint64_t web_card_open(const struct exo_start *s, const uint8_t ip[4], uint16_t 
 	static struct web_system system = { time_now, ready, send, scratch, NULL };
 	uint64_t flow = start_cap_at(s, CAP_NET, 0), event = 0, status;
 	struct exo_flow_info info;
-	*what = "a network card (net0)";
+	*what = "packets of a card (net0; in the shell `domain --port N` gives some)";
 	if ((status = flow ? exo_flow_info(flow, &info).status : EXO_CAP))
 		return status;
 	memcpy(mac, info.mac, sizeof mac);
