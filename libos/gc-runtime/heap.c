@@ -66,14 +66,19 @@ void gc_pager_add(const struct gc_pager *p)
  * is by a page fault; if the runtime was, when that is done. */
 static volatile unsigned busy = 1;	/* calls of the runtime under way; gc_init is the first */
 static volatile bool asked;
+static bool gave_all;			/* that can be given; the rest of the request is not met */
 
 /* False: the rest at the next safepoint. */
 static bool answer(void)
 {
 	uint64_t wanted, left;
-	for (asked = false; (wanted = mmu_give(0)); gc_stats.revoked += wanted - left) {
+	for (asked = false; !gave_all && (wanted = mmu_give(0)); gc_stats.revoked += wanted - left) {
 		uint64_t part = wanted < 64 ? wanted : 64;
-		paging_room(part);
+		gave_all = !paging_spare(part);
+		if (gave_all) {
+			port_note("gc: of the frames that are asked back %lu cannot be given\n", wanted);
+			return true;
+		}
 		if ((left = mmu_give(part)) == wanted) {
 			gc_mutator.poll = true;
 			return false;
@@ -86,6 +91,7 @@ static void on_revoke(uint64_t frames, uint64_t deadline)
 {
 	(void)frames, (void)deadline;
 	asked = gc_mutator.poll = true;
+	gave_all = false;
 	if (busy || !port_idle())
 		return;
 	busy++;

@@ -403,6 +403,8 @@ uint64_t mmu_give(uint64_t n)
 {
 	uint64_t frame;
 	settle();
+	if (ex.want && !ex.page->revoke_want)	/* the request is over */
+		ex.want = 0;
 	for (; n && ex.want && ex.left && (frame = frame_take()) && offers_ready(frame); n--) {
 		bit_flip(ex.offers[frame / EXO_SPARE_BITS].shared, frame, true);
 		ex.left--;

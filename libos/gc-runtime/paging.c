@@ -8,6 +8,7 @@
 
 #define BATCH		32u	/* pages that leave at once: one write, one flush */
 #define RESERVE		48u	/* frames for the tables that grow while a batch leaves */
+#define SLACK		64u	/* frames that a program needs to go on, beside what cannot leave */
 #define SEGMENTS_MAX	4096u
 #define HARVEST		4096u	/* pages of one harvest */
 
@@ -208,28 +209,37 @@ static unsigned evict(void)
 	return leaves;
 }
 
+/* `must`: pages leave, too, that collectors had better kept.  False: so many cannot be free. */
+static bool make_room(uint64_t need, bool must)
+{
+	unsigned in_vain = 0, rounds = must ? 4 : 1;
+	evicting = pressed = true;
+	while (mmu_frames_free() < need && in_vain <= rounds + rounds * paging.resident / BATCH) {
+		bool some = (!offers_full() && evict()) || offers_recall();
+		in_vain = some ? 0 : in_vain + 1;
+		if (!some && exhausted)
+			break;
+		paging.forced = must && in_vain > 2 + 2 * paging.resident / BATCH;
+	}
+	evicting = paging.forced = false;
+	return mmu_frames_free() >= need;
+}
+
 void paging_room(uint64_t n)
 {
-	unsigned in_vain = 0;
 	uint64_t need = evicting ? n : n + RESERVE;
 	if (mmu_frames_free() >= need)
 		return;
 	if (evicting)
 		port_fail("gc: the reserve of %u frames is used up\n", RESERVE);
-	evicting = pressed = true;
-	while (mmu_frames_free() < need) {
-		bool some = (!offers_full() && evict()) || offers_recall();
-		in_vain = some ? 0 : in_vain + 1;
-		if (!some && exhausted)
-			port_fail("gc: out of memory: %lu frames, none of them can leave\n",
-				mmu_frames_total());
-		if (in_vain > 4 + 4 * paging.resident / BATCH)
-			port_fail("gc: out of memory: the collector keeps all of %u pages\n",
-				paging.resident);
-		paging.forced = in_vain > 2 + 2 * paging.resident / BATCH;
-	}
-	evicting = paging.forced = false;
+	if (make_room(need, true))
+		return;
+	if (exhausted)
+		port_fail("gc: out of memory: %lu frames, none of them can leave\n", mmu_frames_total());
+	port_fail("gc: out of memory: the collector keeps all of %u pages\n", paging.resident);
 }
+
+bool paging_spare(uint64_t n) { return make_room(n + RESERVE + SLACK, false); }
 
 void paging_offer(void)
 {

@@ -89,6 +89,8 @@ void paging_discard(uint32_t page, uint32_t n);
 void paging_move(uint32_t from, uint32_t to, uint32_t n);
 /* Makes room for n frames; ends the program if that cannot be. */
 void paging_room(uint64_t n);
+/* Makes room for n frames that are to be given away; false: the program needs what there is. */
+bool paging_spare(uint64_t n);
 /* What is to be on offer (gc_options.offer) is: pages leave for it, if the pool has none to spare. */
 void paging_offer(void);
 /* Harvests the A bits of all pages and shows them to the pager; `forget`: clears them only. */

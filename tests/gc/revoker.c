@@ -163,6 +163,25 @@ static const char *unasked(void)
 	return wrong ? wrong : child_drop();
 }
 
+/* More than it can do without, of which the reserve leaves it what it cannot. */
+static const char *too_much(void)
+{
+	struct exo_domain_info info;
+	struct exo_result r;
+	const char *wrong = child_start(revoked_image, revoked_image_end, QUOTA, "");
+	CHECK(wrong || !exo_domain_info(child.domain, &info).status);
+	CHECK(wrong || !exo_domain_ctl(child.domain, EXO_DOM_RESERVE, info.frames - PART, 0).status);
+	uint64_t deadline = time_now() + NS_PER_SEC;
+	while (!wrong && (r = exo_domain_revoke(child.domain, QUOTA, deadline)).status == EXO_AGAIN)
+		time_sleep_until(time_now() + 10 * NS_PER_MS);
+	CHECK(wrong || (EXO_CODE(r.status) == EXO_LIMIT && r.value == PART));
+	CHECK(wrong || !exo_domain_revoke(child.domain, 0, 0).status);
+	wrong = wrong ? wrong : child_ended();
+	if (wrong)
+		child_report();
+	return wrong ? wrong : child_drop();
+}
+
 static void working(void)
 {
 	const char *wrong = child_start(revoked_image, revoked_image_end, QUOTA, "");
@@ -339,6 +358,7 @@ int main(struct exo_start *s)
 		working();
 		loops();
 		report_case("gc_revoke_unasked", unasked());
+		report_case("gc_revoke_too_much", too_much());
 		orders();
 	}
 	suppliers(all);

@@ -99,9 +99,12 @@ static const char *run(bool offer)
 			return "frames that went do not come back";
 		asked -= n;
 	}
-	for (uint64_t i = 0; i < SLOTS; i++)
+	mmu_linux_revoke(FRAMES * 10, 0);	/* and it goes on, with what it cannot give */
+	for (uint64_t i = 0; i < SLOTS; i++) {
 		if (!right(i))
 			return "content was lost";
+		renew(i);
+	}
 	if ((!offer && asked < FRAMES - LEAST - FEW - MOST) || !inside)
 		return "too little was asked for";
 	if (offer ? unasked < STEPS_OFFER / 4 : unasked)
