@@ -8,6 +8,9 @@
 
 #define PORT_PRIVILEGED	1024u
 #define BOUNCE		65536u
+/* Who listens has room for so many that connect at once, even if it asked for less: Linux, too, answers
+ * all of them, by cookies, and those that are passed over ask again after seconds. */
+#define QUEUE		128u
 
 static uint8_t bounce[BOUNCE];		/* between user memory and the stack; not kept over a sleep */
 static const struct socket_ops inet_ops;
@@ -212,7 +215,7 @@ static long inet_listen(struct socket *s, unsigned backlog)
 	if (s->type != SOCK_STREAM)
 		return -EOPNOTSUPP;
 	long error = stack_poll(s->endpoint) & STACK_LISTENS ? 0 : bind_first(s);
-	return error ? error : stack_listen(s->endpoint, backlog + 1);
+	return error ? error : stack_listen(s->endpoint, backlog < QUEUE ? QUEUE : backlog);
 }
 
 /* ---- connecting ------------------------------------------------------------------------------ */

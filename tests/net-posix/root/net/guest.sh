@@ -40,6 +40,21 @@ at telnet
 case_is loopback "$(wget -q -O - http://127.0.0.1/index.html)" '<html>Virtue</html>'
 case_is localhost "$(wget -q -O - http://localhost/index.html)" '<html>Virtue</html>'
 case_is loopback6 "$(wget -q -O - 'http://[::1]/index.html')" '<html>Virtue</html>'
+
+# All who connect while the server cannot come get a place, though it asked for few, and an answer.
+kill -STOP $httpd
+for i in $(seq 40); do
+	(wget -q -O - http://127.0.0.1/index.html > /tmp/crowd$i) &
+	crowd="$crowd $!"
+done
+places() { cat /proc/net/tcp /proc/net/tcp6 | grep -c '0100007F:0050 .* 01 '; }
+limit=$(($(date +%s) + 20))
+until [ "$(places)" -ge 40 ] || [ "$(date +%s)" -gt $limit ]; do sleep 0.1; done
+case_is crowd-places "$(places)" 40
+kill -CONT $httpd
+wait $crowd
+case_is crowd-answers "$(cat /tmp/crowd* | grep -c Virtue)" 40
+
 answers() { grep -o '[0-9]* packets received'; }
 case_is ping "$(ping -q -c 2 -W 5 10.0.2.2 | answers)" '2 packets received'
 case_is ping-self "$(ping -q -c 1 127.0.0.1 | answers)" '1 packets received'
