@@ -380,7 +380,7 @@ static void *wait_for_one(void *arg)
 
 	for (unsigned i = 0; i < COUNT(p); i++)
 		p[i] = (struct pollfd){ i == 3 ? (int)(long)arg : -1, POLLIN, 0 };
-	return (void *)(long)(poll(p, COUNT(p), 5000) == 1 && p[3].revents == POLLIN);
+	return (void *)(long)(poll(p, COUNT(p), 20000) == 1 && p[3].revents == POLLIN);
 }
 
 /* Who waited for sockets leaves no trace in what comes to lie in their place. */
