@@ -30,8 +30,9 @@ NETWORK = {"exo/core/flow.c", "exo/core/packet.c", "exo/core/net.c", "exo/arch/n
 GATES = {"exo/core/gate.c"}
 STACK_MAX = 12288
 VMM_MAX = 7000
-VMM_DISKS = ("libos/vmm/disk_plain.c", "libos/vmm/disk_cow.c")
-DISK_MAX = 300
+# Each disk with all that is its alone.
+VMM_DISKS = {"disk_plain": ("disk_plain.c",), "disk_cow": ("disk_cow.c", "cow.h")}
+DISK_MAX = 299
 # Calls through pointers: who may call whom (prefixes).
 INDIRECT = {"call_dispatch": "call_", "pins": "frame_", "table_sweep": "",
             "interrupt": "block_interrupt", "irq_msi": "net_interrupt",
@@ -50,6 +51,12 @@ def code_lines(path):
 
 def vmm_lines():
     return sum(code_lines(p) for p in Path("libos/vmm").iterdir() if p.suffix in (".c", ".h", ".S"))
+
+
+def disk_lines():
+    """Of each disk, by its name."""
+    return {name: sum(code_lines(Path("libos/vmm", part)) for part in parts)
+            for name, parts in VMM_DISKS.items()}
 
 
 def functions(path):
@@ -160,9 +167,8 @@ def main():
             calls = ", ".join(f"{n} {name}" for name, n in c.kernel.most_common())
             print(f"{c.kernel.total() / c.posix:6.2f} {c.what}: {c.posix} POSIX calls and "
                   f"{c.faults} page faults; {calls}")
-    disks = [path for path in VMM_DISKS if code_lines(Path(path)) > DISK_MAX]
     return (total - later > LINES_MAX or total > ALL_MAX or stack > STACK_MAX or
-            report["vmm"] > VMM_MAX or bool(disks))
+            report["vmm"] > VMM_MAX or max(disk_lines().values()) > DISK_MAX)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 
 VMM_TOOL := $(BUILD)/vmm
 VMM_TOOL_SOURCES := $(filter-out apps/vmm/digest.c,$(wildcard apps/vmm/*.c)) libos/vmm/disk.c \
-	libos/vmm/disk_cow.c libos/vmm/disk_snapshot.c libos/common/text.c
+	libos/vmm/disk_cow.c libos/common/text.c
 VMM_DIGEST := $(BUILD)/vmm-digest.o $(BUILD)/vmm-sha256.o
 ROOTFS += bin/vmm=$(VMM_TOOL)
 

@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include "libos/common/domain_dev.h"
 #include "libos/common/proxy.h"
-#include "libos/vmm/disk.h"
+#include "libos/vmm/cow.h"
 #include "vmm.h"
 
 #define FILES_MAX	(2 + 2 * DISKS)
@@ -37,7 +37,7 @@ static struct served *file_add(const char *option, const char *name, bool writab
 	if (!S_ISREG(s.st_mode))
 		refuse("%s %s: not a regular file", option, name);
 	if (!strcmp(option, "--disk") && flock(fd, (writable ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0)
-		refuse("%s %s: in use by another guest", option, name);
+		refuse("%s %s: in use by another guest, or given twice", option, name);
 	files[count] = (struct served){ name, fd, writable, s.st_size, NULL };
 	return &files[count++];
 }
@@ -91,11 +91,21 @@ static int64_t file_size(int fd)
 	return fstat(fd, &s) < 0 ? -errno : s.st_size;
 }
 
+/* Bytes for the headers of an overlay go on naming its base. */
+static bool keeps_base(const char *base, uint64_t offset, const void *bytes, size_t n)
+{
+	struct cow_header h;
+	if (offset % VDISK_BLOCK || n != sizeof h)
+		return false;
+	memcpy(&h, bytes, sizeof h);
+	return strnlen(h.base, COW_BASE) < COW_BASE && !strcmp(h.base, base);
+}
+
 static int64_t file_write(const struct served *f, const uint8_t *from, uint64_t n, uint64_t offset)
 {
 	if (n > f->limit || offset > f->limit - n)
 		return -ENOSPC;
-	if (f->base && offset < COW_HEADERS && !cow_keeps_base(f->base, offset, from, n))
+	if (f->base && offset < COW_HEADERS && !keeps_base(f->base, offset, from, n))
 		return -EPERM;
 	return result_of(pwrite(f->fd, from, n, offset));
 }

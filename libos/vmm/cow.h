@@ -1,5 +1,5 @@
-/* The overlay file of the copy-on-write disk: its format, and what disk_cow.c (the disk) and
- * disk_snapshot.c (the overlay and its snapshots, as a tool makes them) share.
+/* The overlay file of the copy-on-write disk: its format, for disk_cow.c and for who looks at what is
+ * written to one.
  *
  * FORMAT.  Blocks of 4 KiB.  Blocks 0 and 1 are headers, written in turn: the valid one with
  * the higher sequence counts.  After them, in the order of time, lie data blocks and records.  A map
@@ -57,16 +57,5 @@ struct cow {
 _Static_assert(sizeof(struct cow) <= VDISK_BLOCK, "a page");
 
 static inline struct cow *cow_of(struct vdisk *d) { return (struct cow *)d; }
-
-/* Makes what was written since the last time permanent; the same for a disk's own header. */
-int cow_commit(struct vfile *f, struct cow_header *h);
-int cow_seal(struct cow *c);
-/* The record at a block, checked; -XEN_EINVAL: there is none. */
-int cow_record_read(struct cow *c, uint64_t at, struct cow_record *r);
-/* Appends a record to the present history. */
-int cow_record_add(struct cow *c, struct cow_record *r, unsigned kind);
-int cow_map_write(struct cow *c);	/* the map that is being filled, if it holds anything */
-/* Fills an empty table from the last record back; *at: the record that is wrong. */
-int cow_history_read(struct cow *c, uint64_t *at);
 
 #endif

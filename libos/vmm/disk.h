@@ -88,7 +88,7 @@ void vdisk_table_drop(uint64_t *root);	/* gives back its pages and the root */
 struct vdisk *vdisk_of_file(struct vfile *f, bool read_only, char *why, size_t size);
 struct vdisk *vdisk_of_memory(uint64_t bytes, char *why, size_t size);
 
-/* disk_cow.c, disk_snapshot.c: an overlay file that holds what differs from a base, with snapshots. */
+/* disk_cow.c: an overlay file that holds what differs from a base, with snapshots. */
 #define COW_BASE	256u		/* bytes of the base's path, terminated */
 #define COW_NAME	64u		/* of a snapshot's name, terminated */
 #define COW_HEADERS	(2 * VDISK_BLOCK)	/* bytes before the data */
@@ -96,9 +96,6 @@ struct vdisk *vdisk_of_memory(uint64_t bytes, char *why, size_t size);
 int cow_create(struct vfile *overlay, const char *base_path, uint64_t base_bytes);
 /* The path of the base that the overlay names. */
 bool cow_base(struct vfile *overlay, char path[COW_BASE], char *why, size_t size);
-/* For who writes on behalf of one who is not to be trusted: bytes for [offset, offset + n) of the headers
- * go on naming that base. */
-bool cow_keeps_base(const char *base, uint64_t offset, const void *bytes, size_t n);
 struct vdisk *cow_open(struct vfile *overlay, struct vfile *base, char *why, size_t size);
 /* The state of now under a name (-XEN_EEXIST: there is one); the state of then again. */
 int cow_snapshot(struct vdisk *d, const char *name, uint64_t time);

@@ -1,5 +1,6 @@
 /* The copy-on-write virtual disk: blocks that differ from a base lie in an overlay file (cow.h has
- * its format, and how it outlives a power cut). */
+ * its format, and how it outlives a power cut).  Making overlays, snapshots and rolling back is for
+ * /bin/vmm, while no guest has them. */
 #include "cow.h"
 
 /* ---- headers and records ----------------------------------------------------------------------- */
@@ -25,7 +26,7 @@ static bool header_read(struct vfile *f, struct cow_header *to, char *why, size_
 }
 
 /* Makes what was written since the last time permanent. */
-int cow_commit(struct vfile *f, struct cow_header *h)
+static int cow_commit(struct vfile *f, struct cow_header *h)
 {
 	int error = f->sync(f);
 	if (error)
@@ -36,20 +37,21 @@ int cow_commit(struct vfile *f, struct cow_header *h)
 	return error ? error : f->sync(f);
 }
 
-int cow_record_read(struct cow *c, uint64_t at, struct cow_record *r)
+static int cow_record_read(struct cow *c, uint64_t at, struct cow_record *r)
 {
 	int error = at >= COW_FIRST && at < c->head.end ?
 		vfile_read(c->file, at * VDISK_BLOCK, r, sizeof *r) : -XEN_EINVAL;
 	if (error)
 		return error;
-	bool good = r->magic == COW_MAGIC && r->self == at &&
-		r->sum == vdisk_sum(r, offsetof(struct cow_record, sum)) && r->previous < at && (r->kind == COW_MAP ? r->count <= COW_ENTRIES : r->kind == COW_SNAPSHOT &&
+	bool good = r->magic == COW_MAGIC && r->self == at && r->previous < at &&
+		r->sum == vdisk_sum(r, offsetof(struct cow_record, sum)) &&
+		(r->kind == COW_MAP ? r->count <= COW_ENTRIES : r->kind == COW_SNAPSHOT &&
 		r->older < at && strnlen(r->name, COW_NAME) < COW_NAME);
 	return good ? 0 : -XEN_EINVAL;
 }
 
 /* Appends a record to the present history. */
-int cow_record_add(struct cow *c, struct cow_record *r, unsigned kind)
+static int cow_record_add(struct cow *c, struct cow_record *r, unsigned kind)
 {
 	r->magic = COW_MAGIC;
 	r->kind = kind;
@@ -62,7 +64,7 @@ int cow_record_add(struct cow *c, struct cow_record *r, unsigned kind)
 	return error;
 }
 
-int cow_map_write(struct cow *c)
+static int cow_map_write(struct cow *c)
 {
 	int error = c->map->count ? cow_record_add(c, c->map, COW_MAP) : 0;
 	if (!error)
@@ -159,7 +161,7 @@ static int cow_write(struct vdisk *d, uint64_t offset, size_t n, struct vdisk_io
 }
 
 /* The header in the file is what we have in memory. */
-int cow_seal(struct cow *c)
+static int cow_seal(struct cow *c)
 {
 	int error = cow_commit(c->file, &c->head);
 	if (!error)
@@ -171,12 +173,21 @@ static int cow_flush(struct vdisk *d)
 {
 	struct cow *c = cow_of(d);
 	int error = cow_map_write(c);
-	if (error)
-		return error;
-	return c->committed == c->head.end ? c->file->sync(c->file) : cow_seal(c);
+	return error ? error : c->committed == c->head.end ? c->file->sync(c->file) : cow_seal(c);
 }
 
 /* ---- making and opening ------------------------------------------------------------------------- */
+
+int cow_create(struct vfile *overlay, const char *base_path, uint64_t base_bytes)
+{
+	struct cow_header h = { .magic = COW_MAGIC, .disk_bytes = base_bytes & -(uint64_t)VDISK_SECTOR,
+		.base_bytes = base_bytes, .end = COW_FIRST, .epoch = COW_FIRST };
+	uint8_t zero = 0;
+	if (text_copy(h.base, base_path, COW_BASE) >= COW_BASE || !h.disk_bytes)
+		return -XEN_EINVAL;
+	int error = vfile_write(overlay, COW_FIRST * VDISK_BLOCK - 1, &zero, 1);
+	return error ? error : cow_commit(overlay, &h);
+}
 
 bool cow_base(struct vfile *overlay, char path[COW_BASE], char *why, size_t size)
 {
@@ -185,7 +196,7 @@ bool cow_base(struct vfile *overlay, char path[COW_BASE], char *why, size_t size
 }
 
 /* From the last record back: what is known already is later. */
-int cow_history_read(struct cow *c, uint64_t *at)
+static int cow_history_read(struct cow *c, uint64_t *at)
 {
 	struct cow_record *r = c->scratch;
 	uint64_t blocks = (c->head.disk_bytes + VDISK_BLOCK - 1) / VDISK_BLOCK;
@@ -233,4 +244,68 @@ struct vdisk *cow_open(struct vfile *overlay, struct vfile *base, char *why, siz
 	else
 		return &c->disk;
 	return NULL;
+}
+
+/* ---- snapshots ------------------------------------------------------------------------------------ */
+
+/* Finds a snapshot, which is then in c->scratch; 0, -XEN_ENOENT, or an error. */
+static int snapshot_find(struct cow *c, const char *name)
+{
+	int error = 0;
+	for (uint64_t at = c->head.newest; at && !error; at = c->scratch->older)
+		if (!(error = cow_record_read(c, at, c->scratch)) && !strcmp(c->scratch->name, name))
+			return 0;
+	return error ? error : -XEN_ENOENT;
+}
+
+/* The header names another last record, and nothing before the end may change any more. */
+static int turn(struct cow *c, uint64_t last)
+{
+	c->head.last = last;
+	c->head.epoch = c->head.end;
+	return cow_seal(c);
+}
+
+int cow_snapshot(struct vdisk *d, const char *name, uint64_t time)
+{
+	struct cow *c = cow_of(d);
+	struct cow_record *r = c->scratch;
+	int error = snapshot_find(c, name);
+	if (error != -XEN_ENOENT)
+		return error ? error : -XEN_EEXIST;
+	if (!name[0] || strlen(name) >= COW_NAME)
+		return -XEN_EINVAL;
+	if ((error = cow_map_write(c)))
+		return error;
+	*r = (struct cow_record){ .older = c->head.newest, .time = time };
+	text_copy(r->name, name, COW_NAME);
+	if ((error = cow_record_add(c, r, COW_SNAPSHOT)))
+		return error;
+	c->head.newest = c->head.last;
+	return turn(c, c->head.last);
+}
+
+int cow_rollback(struct vdisk *d, const char *name)
+{
+	struct cow *c = cow_of(d);
+	uint64_t at, *table = vdisk_page();
+	int error = table ? snapshot_find(c, name) : -XEN_ENOMEM;
+	if (error)
+		return error;
+	c->map->count = 0;
+	if ((error = turn(c, c->scratch->self)))
+		return error;
+	vdisk_table_drop(c->table);
+	c->table = table;
+	return cow_history_read(c, &at);
+}
+
+int cow_list(struct vdisk *d, void (*one)(void *arg, const char *name, uint64_t time), void *arg)
+{
+	struct cow *c = cow_of(d);
+	int error = 0;
+	for (uint64_t at = c->head.newest; at && !error; at = c->scratch->older)
+		if (!(error = cow_record_read(c, at, c->scratch)))
+			one(arg, c->scratch->name, c->scratch->time);
+	return error;
 }

@@ -18,8 +18,7 @@ $(BUILD)/tests/vmm-image: $(call hobj,tests/vmm/host/test_image.c libos/vmm/imag
 
 HOST_TESTS += $(BUILD)/tests/vmm-disk
 $(BUILD)/tests/vmm-disk: $(call hobj,tests/vmm/host/test_disk.c libos/vmm/disk.c libos/vmm/disk_plain.c \
-		libos/vmm/disk_cow.c libos/vmm/disk_snapshot.c tests/vmm/example/disk_mirror.c \
-		libos/common/text.c)
+		libos/vmm/disk_cow.c tests/vmm/example/disk_mirror.c libos/common/text.c)
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
