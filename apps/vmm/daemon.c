@@ -307,12 +307,12 @@ _Noreturn static void serve_forever(void)
 
 static char strings[PROXY_ARGS_SIZE];
 
+/* What there is no room for is counted all the same. */
 static void word_add(struct domain_start *s, const char *word)
 {
 	size_t n = strlen(word) + 1;
-	if (s->strings_size + n > sizeof strings)
-		refuse("--append and the file names are too long");
-	memcpy(strings + s->strings_size, word, n);
+	if (s->strings_size + n <= sizeof strings)
+		memcpy(strings + s->strings_size, word, n);
 	s->strings_size += n;
 	s->argc++;
 }
@@ -352,10 +352,12 @@ static const char *start(void)
 	s = (struct domain_start){ .strings = (uintptr_t)strings };
 	s.memory = options->memory + OVERHEAD_OF(options->memory);
 	s.memory += files_disk_memory() + files_disk_memory() / 128;	/* and tables */
+	words_add(&s, options);
+	if (s.strings_size > sizeof strings)
+		return "--append and the file names are too long";
 	s.image = open(MONITOR, O_RDONLY | O_CLOEXEC);
 	if (s.image < 0)
 		fail(MONITOR);
-	words_add(&s, options);
 	device = open("/dev/domain", O_RDWR | O_CLOEXEC);
 	if (device < 0)
 		fail("/dev/domain");

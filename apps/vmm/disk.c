@@ -164,13 +164,19 @@ static int rollback(const char *name, const char *snapshot_name)
 	return 0;
 }
 
+/* A guest that has taken over its monitor may have written it: any time, any bytes. */
 static void snapshot_print(void *arg, const char *name, uint64_t when)
 {
 	char text[32];
 	time_t seconds = when;
+	const struct tm *then = localtime(&seconds);
 	(void)arg;
-	strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", localtime(&seconds));
-	printf("%s  %s\n", text, name);
+	if (!then || !strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", then))
+		strcpy(text, "?");
+	printf("%s  ", text);
+	for (; *name; name++)
+		putchar(*name < ' ' || *name > '~' ? '?' : *name);
+	putchar('\n');
 }
 
 static int list(const char *name)

@@ -12,7 +12,6 @@
 #define MEMORY		(256ul << 20)
 #define MEMORY_MIN	(4ul << 20)
 #define SIZE_LIMIT	(64ul << 30)
-#define LINE		1024
 
 static char *copy(const char *text)
 {
@@ -128,8 +127,9 @@ static bool names_file(const char *option)
 /* `option value`, as on the command line without the dashes; files are the folder's. */
 static void conf_line(struct options *o, const char *folder, const char *conf, char *line)
 {
-	char *option = line + strspn(line, " \t"), *value;
-	option[strcspn(option, "\n")] = 0;
+	char *option = line + strspn(line, " \t"), *end = line + strlen(line), *value;
+	while (end > option && strchr(" \t\r\n", end[-1]))
+		*--end = 0;
 	if (!*option || *option == '#')
 		return;
 	value = option + strcspn(option, " \t");
@@ -144,13 +144,15 @@ static void conf_line(struct options *o, const char *folder, const char *conf, c
 
 static void conf_read(struct options *o, const char *folder)
 {
-	char conf[PATH_MAX], line[LINE];
+	char conf[PATH_MAX], *line = NULL;
+	size_t room = 0;
 	snprintf(conf, sizeof conf, "%s/guest.conf", folder);
 	FILE *f = fopen(conf, "r");
 	if (!f)
 		refuse("%s: %s", conf, strerror(errno));
-	while (fgets(line, sizeof line, f))
+	while (getline(&line, &room, f) >= 0)
 		conf_line(o, folder, conf, line);
+	free(line);
 	fclose(f);
 }
 

@@ -14,7 +14,8 @@
  *	privileged		executes privileged instructions
  *	vcpus			makes another vCPU, wrongly and rightly, and stops it
  *	babble			says much for each line that comes from its console; `!` powers off
- *	fuzz1, fuzz2 ...	makes random hypercalls of the monitor, with arguments that mean something
+ *	fuzz1, fuzz2 ...	makes random hypercalls of the monitor, with arguments that mean something, by
+ *				both vCPUs if there are two
  *
  * It has no memory management and no interrupts. */
 #include <stdbool.h>
@@ -214,7 +215,7 @@ static void privileged(void)
 }
 
 static volatile bool second_runs;
-static _Noreturn void second(void)
+static void second(void)
 {
 	second_runs = true;
 	for (;;)
@@ -223,13 +224,20 @@ static _Noreturn void second(void)
 
 static int64_t second_op(unsigned op, const void *arg) { return hypercall(XEN_VCPU_OP, op, 1, (uint64_t)arg); }
 
-static void vcpus(void)
+static struct xen_vcpu_context *second_context(void (*code)(void))
 {
 	static struct xen_vcpu_context c;
-	static uint64_t stack[64];
+	static uint64_t stack[512] __attribute__((aligned(16)));
 	c.flags = XEN_CONTEXT_IN_KERNEL;
-	c.regs.rip = (uint64_t)second;
-	c.regs.rsp = (uint64_t)(stack + 63);
+	c.regs.rip = (uint64_t)code;
+	c.regs.rsp = (uint64_t)(stack + 511);
+	c.cr[3] = frame_of((void *)info->pt_base) << 12;
+	return &c;
+}
+
+static void vcpus(void)
+{
+	struct xen_vcpu_context c = *second_context(second);
 	c.cr[3] = 1ul << 50;
 	unsigned right = second_op(XEN_VCPU_INITIALISE, &c) == -22;
 	right += second_op(XEN_VCPU_UP, NULL) == -22;		/* there is none yet */
@@ -411,11 +419,9 @@ static bool too_early(uint64_t number, uint64_t op)
 }
 
 /* Without a handler for faults: a call that takes its memory away ends the guest. */
-static void fuzz(uint64_t seed)
+static unsigned fuzz_calls(void)
 {
 	unsigned done = 0;
-	state = seed;
-	print("fuzzing\n");
 	for (unsigned i = 0; i < FUZZ_CALLS; i++) {
 		for (unsigned n = 0; n < 12; n++)
 			buffer[random(64)] = some_value();
@@ -428,7 +434,23 @@ static void fuzz(uint64_t seed)
 		if (!too_early(number, a))
 			done += hypercall4(number, a, random(2) ? random(8) : some_value(), c, d) >= 0;
 	}
-	print_number("accepted: ", done);
+	return done;
+}
+
+static void second_fuzzes(void)
+{
+	for (;;)
+		fuzz_calls();
+}
+
+/* The same memory and arguments from two vCPUs, if there are. */
+static void fuzz(uint64_t seed)
+{
+	state = seed;
+	print("fuzzing\n");
+	if (!second_op(XEN_VCPU_INITIALISE, second_context(second_fuzzes)))
+		second_op(XEN_VCPU_UP, NULL);
+	print_number("accepted: ", fuzz_calls());
 }
 
 void guest_main(struct xen_start_info *start)

@@ -2,6 +2,7 @@
  * looks for the monitor, and does what its --append says.
  *
  *	files		asks for files and writes that are not its own; says how many were refused
+ *	stamp		gives the overlay's first snapshot a name and a time that are none
  *	asks		sends nonsense as fast as it can, for a while
  *	floods		writes to both streams for ever
  *	deaf		spins, and takes no signal
@@ -10,6 +11,7 @@
  *
  * Its disks are a plain file, then an overlay. */
 #include "libos/common/common.h"
+#include "libos/vmm/cow.h"
 
 VIRTUE_NOTE("bare");
 
@@ -24,7 +26,7 @@ VIRTUE_NOTE("bare");
 #define NONSENSE	20000u
 
 static unsigned done, good;
-static uint8_t data[PROXY_SLOT_SIZE];
+static uint8_t data[PROXY_SLOT_SIZE] __attribute__((aligned(8)));
 
 /* The n-th value of an option, "" = none. */
 static const char *option(const char *name, unsigned n)
@@ -101,6 +103,20 @@ static void files(void)
 	proxy_printf(1, "as they should be: %u of %u\n", good, done);
 }
 
+static void stamp(const char *path)
+{
+	struct cow_record *r = (struct cow_record *)data;
+	uint32_t f = proxy_open(path, PROXY_O_READ | PROXY_O_WRITE);
+	proxy_file(PROXY_READ, f, COW_HEADERS, data, sizeof *r);
+	r->time = 1ul << 62;
+	text_copy(r->name, "\033c\377", COW_NAME);
+	r->sum = 0xcbf29ce484222325ul;		/* as vdisk_sum does it */
+	for (size_t i = 0; i < offsetof(struct cow_record, sum); i++)
+		r->sum = (r->sum ^ data[i]) * 0x100000001b3ul;
+	expect("the record", write(f, COW_HEADERS, sizeof *r), sizeof *r);
+	proxy_printf(1, "stamped: %u\n", good);
+}
+
 static void asks(void)
 {
 	uint64_t state = 1;
@@ -120,6 +136,8 @@ int main(struct exo_start *s)
 	const char *deed = option("--append", 0);
 	if (!strcmp(deed, "files"))
 		files();
+	if (!strcmp(deed, "stamp"))
+		stamp(option("--disk", 0) + strlen("cow:"));
 	if (!strcmp(deed, "asks"))
 		asks();
 	while (!strcmp(deed, "floods"))
