@@ -208,8 +208,8 @@ static void take_message(void)
 	}
 }
 
-/* Standard input: what the domain doesn't take stays in `out`.  It is written when there is room: a write
- * that waits for that would keep us from what the domain asks for. */
+/* Standard input: what the domain doesn't take stays in `out`.  It is written when there is room: a
+ * write that waits for that would keep us from what the domain asks for. */
 static void give_input(void)
 {
 	if (!input_left) {

@@ -125,8 +125,8 @@ static bool output_take(int from, int *status)
 
 /* ---- the terminal's input ------------------------------------------------------------------------------- */
 
-/* What the daemon hasn't taken yet.  To wait for it here would be for ever: it may be waiting for us to
- * take what the guest says. */
+/* What the daemon hasn't taken yet.  To wait for it here would be for ever: it may be waiting for us
+ * to take what the guest says. */
 static char typed[PART];
 static size_t typed_left;
 

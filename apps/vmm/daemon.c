@@ -203,8 +203,8 @@ static void monitor_serve(void)
 	}
 }
 
-/* What was typed, as far as the monitor takes it: when it does, as a write that waits for that would keep
- * us from what the monitor asks for. */
+/* What was typed, as far as the monitor takes it: when it does, as a write that waits for that would
+ * keep us from what the monitor asks for. */
 static void typed_give(void)
 {
 	typed.head = (struct domain_message){ DOMAIN_IN, 0, typed_left, 0 };

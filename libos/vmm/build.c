@@ -84,7 +84,8 @@ static void p2m_check(void)
 	uint64_t map_end = plan.map.va + plan.map.pages * EXO_PAGE_SIZE - 1;
 	if (!image_range(image.p2m, bytes) || (pt_index(image.p2m, 4) <= pt_index(map_end, 4) &&
 	    pt_index(end, 4) >= pt_index(plan.map.va, 4)))
-		vm_refuse("%s: its notes put the p2m list where it cannot be (INIT_P2M)", vm.opt.kernel);
+		vm_refuse("%s: its notes put the p2m list where it cannot be (INIT_P2M)",
+			vm.opt.kernel);
 }
 
 static void plan_make(void)

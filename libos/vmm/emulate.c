@@ -362,7 +362,8 @@ static unsigned one_byte(struct upcall_regs *r, unsigned opcode, unsigned port, 
 }
 
 /* INS, OUTS: one element each time; with REP, the instruction stays for the next. */
-static bool string_io(struct upcall_regs *r, unsigned opcode, unsigned size, bool rep, unsigned length)
+static bool string_io(struct upcall_regs *r, unsigned opcode, unsigned size, bool rep,
+	unsigned length)
 {
 	static const uint32_t none = ~0u;
 	uint64_t *at = opcode < 0x6e ? &r->rdi : &r->rsi;
