@@ -120,15 +120,16 @@ static void console_notify(void)
 	hypercall(XEN_EVENT_CHANNEL_OP, XEN_EVTCHN_SEND, (uint64_t)&send, 0);
 }
 
+/* The other side is told when there is no room, and by echo when there is nothing more to say. */
 static void console_put(volatile struct xen_console_ring *ring, char c)
 {
-	while (ring->out_prod - ring->out_cons == sizeof ring->out)
+	while (ring->out_prod - ring->out_cons == sizeof ring->out) {
+		console_notify();
 		hypercall(XEN_SCHED_OP, XEN_SCHED_YIELD, 0, 0);
+	}
 	ring->out[ring->out_prod % sizeof ring->out] = c;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	ring->out_prod++;
-	if (ring->out_prod - ring->out_cons == 1)	/* else the other side is at it */
-		console_notify();
 }
 
 /* With `often`, a line of that many dots for each that comes. */
@@ -139,7 +140,7 @@ static void echo(unsigned often)
 	struct xen_sched_poll poll = { (uint64_t)&port, 1, 0, 0 };
 	for (char c = 0; c != '!';) {
 		if (ring->in_cons == ring->in_prod)
-			console_notify();			/* there is room */
+			console_notify();			/* of both: output, and room for input */
 		while (ring->in_cons == ring->in_prod)
 			hypercall(XEN_SCHED_OP, XEN_SCHED_POLL, (uint64_t)&poll, 0);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
