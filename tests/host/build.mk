@@ -4,7 +4,7 @@ HOST_MODEL := $(call hobj,$(wildcard exo/core/*.c exo/net/*.c) $(wildcard tests/
 	tests/host/audit.c)
 
 HOST_TESTS += $(BUILD)/tests/host-core
-$(BUILD)/tests/host-core: $(HOST_MODEL) $(call hobj,tests/host/actors.c $(wildcard tests/host/test_*.c))
+$(BUILD)/tests/host-core: $(HOST_MODEL) $(call hobj,$(addprefix tests/host/,actors.c net_user.c) $(wildcard tests/host/test_*.c))
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HLDFLAGS) -o $@ $^
