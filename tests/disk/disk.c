@@ -277,27 +277,44 @@ static const char *pinned(void)
 
 #define BACKGROUND	30u
 #define DEMANDS		6u
+#define OVERTAKEN	20u	/* at most so many write-backs: the disk's depth, and a few */
+#define ROUNDS		10u
 
-/* Demands overtake write-backs, but for those that the disk has. */
-static const char *classes(void)
+/* How many write-backs are done when the last of the demands that came behind them is; all are
+ * waited for, so that what follows finds the ring empty. */
+static const char *overtaken(struct disk_ring *second, uint64_t *written)
 {
-	struct disk_ring second;
 	struct exo_completion c;
-	IS(disk_open(&second, 0), OK);
+	unsigned good = 0;
 	for (unsigned i = 0; i < BACKGROUND; i++)
 		put(&ring, EXO_BLK_WRITE, EXO_BLK_WRITEBACK, 300 + i, 1, i, i);
 	IS(disk_submit(&ring), OK);
 	for (unsigned i = 0; i < DEMANDS; i++)
-		put(&second, EXO_BLK_READ, EXO_BLK_DEMAND, i, 1, 40 + i, i);
-	IS(disk_submit(&second), OK);
+		put(second, EXO_BLK_READ, EXO_BLK_DEMAND, i, 1, 40 + i, i);
+	IS(disk_submit(second), OK);
 	for (unsigned i = 0; i < DEMANDS; i++)
-		CHECK(next(&second, &c) && !c.status);
-	uint64_t written = ring.head->completed - ring.consumed;
-	CHECK(written <= 20);
+		good += next(second, &c) && !c.status;
+	*written = ring.head->completed - ring.consumed;
 	for (unsigned i = 0; i < BACKGROUND; i++)
-		CHECK(next(&ring, &c) && !c.status);
-	disk_close(&second);
+		good += next(&ring, &c) && !c.status;
+	CHECK(good == DEMANDS + BACKGROUND);
 	return NULL;
+}
+
+/* Demands overtake write-backs, but for those that the disk has. A disk that is served in the order
+ * of arrival has written all of them each time. A host that pauses the machine between the last
+ * demand and the look at it lets more be written, so one undisturbed round is enough. */
+static const char *classes(void)
+{
+	struct disk_ring second;
+	const char *failed = NULL;
+	uint64_t written = BACKGROUND;
+	IS(disk_open(&second, 0), OK);
+	for (unsigned round = 0; round < ROUNDS && !failed && written > OVERTAKEN; round++)
+		failed = overtaken(&second, &written);
+	disk_close(&second);
+	CHECK(failed || written <= OVERTAKEN);
+	return failed;
 }
 
 /* ---- one with bad sectors ------------------------------------------------------------------- */
