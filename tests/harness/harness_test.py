@@ -478,14 +478,37 @@ JUDGED = [
 ]
 
 
-@case
-def runner_judges():
+def load_runner():
+    sys.path.append(os.path.join(TOP, "tests"))
     loader = importlib.machinery.SourceFileLoader("runner", os.path.join(TOP, "tests", "run"))
     runner = importlib.util.module_from_spec(importlib.util.spec_from_loader("runner", loader))
     loader.exec_module(runner)
+    return runner
+
+
+@case
+def runner_judges():
+    runner = load_runner()
     for output, status, passed, failed in JUDGED:
         got_passed, failures = runner.judge(output, status, 60)
         expect(f"verdict on {output!r}, {status}", (got_passed, len(failures)), (passed, failed))
+
+
+@case
+def runner_repeats():
+    runner = load_runner()
+    runner.LOGS = os.getcwd()
+    runner.show = lambda result: None
+    sometimes = ["sh", "-c", "test -e seen && echo ok a || { : >seen; echo FAIL a: b; }"]
+    never = ["sh", "-c", "echo FAIL a: b"]
+    for again, command, result in (
+            (True, sometimes, (1, 0, ["s"])), (False, sometimes, (0, 1, [])),
+            (True, never, (0, 1, [])), (True, ["echo", "ok a"], (1, 0, []))):
+        suite = runner.Suite("s", command, 60, False)
+        expect(f"{command}, again {again}", runner.run_all([suite], 1, again), result)
+        for name in ("seen", "s.out"):
+            if os.path.exists(name):
+                os.unlink(name)
 
 
 @case
