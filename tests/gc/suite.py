@@ -25,7 +25,7 @@ suite("gc-bench", ["tests/gc/bench", "--gate"], seconds=400, long=True)
 
 suite("gc-revoke-machine", machine(f"{GC}/revoker.elf", "--cpus", "1", "--icount", session="revoker"), seconds=300)
 suite("gc-machine", shell("gctest", "--add", f"{GC}/root"), seconds=300)
-suite("gc-machine-all", shell("gctest --all", "--add", f"{GC}/root"), seconds=1200, long=True)
+suite("gc-machine-all", shell("gctest --all", "--add", f"{GC}/root"), seconds=2400, long=True)
 suite("gc-disk", ["tests/gc/disk", "answers"], seconds=240)
 suite("gc-disk-errors", ["tests/gc/disk", "errors"], seconds=240, long=True)
 suite("gc-exocc", ["tests/gc/exocc"])

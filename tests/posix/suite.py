@@ -5,6 +5,6 @@ at once, in real time, it does not, and a case that takes seconds has less room 
 """
 
 suite("posix-1", ["tests/posix/run", "--quick", "--icount", "--cpus", "1"], seconds=400)
-suite("posix-2", ["tests/posix/run", "--icount", "--cpus", "2"], seconds=400, long=True)
+suite("posix-2", ["tests/posix/run", "--icount", "--cpus", "2"], seconds=800, long=True)
 suite("posix-2-real", ["tests/posix/run", "--quick", "--cpus", "2"], seconds=600, long=True)
 suite("strace", shell(". /cases", "--add", "tests/posix/strace"))
