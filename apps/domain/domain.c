@@ -1,4 +1,5 @@
-/* domain [--mem SIZE] [--slices N] [--disk N[:FIRST+SIZE]] [--port N] [--inspect] -- PROGRAM ARGUMENTS...
+/* domain [--mem SIZE] [--slices N] [--disk N[:[FIRST]+SIZE]] [--port N] [--inspect]
+ *	-- PROGRAM ARGUMENTS...
  * domain --posix [--ports LIST] [--address A] [--mem SIZE] [--slices N] [-- PROGRAM ARGUMENTS...]
  *
  * Starts a program of another libOS, or another POSIX session, in a domain of its own and is its proxy: joins it to this
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <netinet/in.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -108,6 +110,13 @@ static void signals_take(sigset_t *while_waiting)
 
 static int64_t result_of(int64_t n) { return n < 0 ? -errno : n; }
 
+/* For PROXY_O_ALONE: as long as this process has it open.  What keeps nothing, anybody may have. */
+static bool have_alone(int fd)
+{
+	struct stat s;
+	return fstat(fd, &s) == 0 && (S_ISCHR(s.st_mode) || flock(fd, LOCK_EX | LOCK_NB) == 0);
+}
+
 static int64_t file_open(const char *path, uint32_t how)
 {
 	int flags = O_CLOEXEC, slot = 0;
@@ -121,8 +130,16 @@ static int64_t file_open(const char *path, uint32_t how)
 		slot++;
 	if (slot == FILES_MAX)
 		return -EMFILE;
-	files[slot] = open(path, flags, 0666);
-	return files[slot] < 0 ? -errno : slot;
+	int fd = open(path, flags, 0666);
+	if (fd < 0)
+		return -errno;
+	if (how & PROXY_O_ALONE && !have_alone(fd)) {
+		int error = errno;
+		close(fd);
+		return -error;
+	}
+	files[slot] = fd;
+	return slot;
 }
 
 static int64_t file_size(int fd)
@@ -318,11 +335,12 @@ static void start(char **argv, struct domain_start s)
 
 static void usage(void)
 {
-	fputs("usage: domain [--mem SIZE] [--slices N] [--disk N[:FIRST+SIZE]] [--port N] [--inspect]\n"
+	fputs("usage: domain [--mem SIZE] [--slices N] [--disk N[:[FIRST]+SIZE]] [--port N] [--inspect]\n"
 		"	-- PROGRAM [ARGUMENT...]\n"
 		"or:    domain --posix [--ports LIST] [--address IPV4] [--mem SIZE] [--slices N]\n"
 		"	[-- PROGRAM [ARGUMENT...]]\n"
-		"sizes are bytes, or end with K, M or G; --disk gives it a part of the session's disk N,\n"
+		"sizes are bytes, or end with K, M or G; --disk gives it a part of the session's disk N\n"
+		"that no other has (FIRST+SIZE, or up to SIZE of it), or all of it,\n"
 		"--port the packets of a TCP port, --inspect the frame table and slice vectors to read;\n"
 		"--posix is another session, whose sockets may be bound to the ports of LIST (8080,9000-9010),\n"
 		"or have an address of their own\n", stderr);
@@ -355,7 +373,7 @@ static uint64_t size_parse(const char *text)
 	return n;
 }
 
-/* N[:FIRST+SIZE] */
+/* N[:[FIRST]+SIZE] */
 static void disk_parse(const char *text, struct domain_start *s)
 {
 	if (!strchr(text, ':')) {
@@ -363,7 +381,12 @@ static void disk_parse(const char *text, struct domain_start *s)
 		return;
 	}
 	s->disk = size_parse_to(&text, ':') + 1;
-	s->disk_first = size_parse_to(&text, '+') / BLOCK;
+	if (*text == '+') {
+		s->disk_first = DOMAIN_ANYWHERE;
+		text++;
+	} else {
+		s->disk_first = size_parse_to(&text, '+') / BLOCK;
+	}
 	s->disk_count = size_parse(text) / BLOCK;
 	if (!s->disk_count)
 		usage();

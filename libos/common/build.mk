@@ -1,7 +1,7 @@
 # libcommon.a: what every libOS and bare program links, and start.o.
 
-COMMON_SRC := calls disk domain_host event flows frames gate log packets physmap promise pt proxy_app proxy_host report ring spawn elf start time text upcall
-COMMON_PURE := elf proxy_host ring text
+COMMON_SRC := calls disk disk_part domain_host event flows frames gate log packets physmap promise pt proxy_app proxy_host report ring spawn elf start time text upcall
+COMMON_PURE := disk_part elf proxy_host ring text
 COMMON_OBJS := $(call uobj,$(COMMON_SRC:%=libos/common/%.c))
 COMMON_ASM := $(call uobj,libos/common/upcall_entry.S libos/common/gate_cross.S)
 LIBCOMMON := $(BUILD)/libcommon.a

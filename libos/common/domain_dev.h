@@ -28,7 +28,9 @@ struct domain_start {
 	uint32_t strings_size, argc, envc;
 	uint16_t rows, columns;		/* of the terminal, 0 = none */
 	uint64_t disk;			/* n: an extent of the session's disk n - 1, as its disk0; 0: none */
-	uint64_t disk_first, disk_count;	/* blocks of 4 KiB; count 0: to its end */
+	uint64_t disk_first, disk_count;	/* blocks of 4 KiB, which no other domain has; count 0:
+				 * to its end.  DOMAIN_ANYWHERE: up to count, the first or else the
+				 * largest place */
 	uint16_t port;			/* of TCP: packets to and from it are the domain's; 0: none */
 	uint16_t inspect;		/* it may read the frame table and all slice vectors */
 	uint32_t posix;			/* it is another POSIX session, and the strings its first program */
@@ -38,6 +40,7 @@ struct domain_start {
 	char error[128];		/* out: what was wrong */
 };
 #define DOMAIN_MEMORY	(16ul << 20)
+#define DOMAIN_ANYWHERE	(~0ul)
 
 struct domain_entry {
 	uint64_t id, parent, frames, run_time;	/* ns */

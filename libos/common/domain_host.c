@@ -6,6 +6,7 @@
 
 #define EAGAIN	11
 #define ENOMEM	12
+#define EBUSY	16
 #define EINVAL	22
 #define EPIPE	32
 
@@ -100,19 +101,37 @@ static void memory_put(struct domain_host *d, uint64_t returned)
 		frame_free_run(d->frames, PROXY_FRAMES);
 }
 
-/* The extent that it asks for, to be written if the session may; false: there is no such one. */
-static bool extent_get(const struct domain_start *q, struct spawn_cap *cap)
+/* ---- disks ------------------------------------------------------------------------------- */
+
+static const struct domain_host *holder(const struct disk_part *part)
+{
+	return (const void *)((const uint8_t *)part - offsetof(struct domain_host, part));
+}
+
+/* The blocks that it asks for, to be written if the session may, and if nobody else has them. */
+static int part_get(struct domain_host *d, struct domain_start *q)
 {
 	struct exo_extent_info info;
 	struct exo_cap_info held;
+	bool anywhere = q->disk_first == DOMAIN_ANYWHERE;
+	uint64_t first = anywhere ? 0 : q->disk_first;
 	uint64_t extent = q->disk <= EXO_START_CAPS ? start_cap_at(start_page, CAP_DISK, q->disk - 1) : 0;
 	if (!extent || exo_cap_info(0, extent, &held).status || exo_extent_info(extent, &info).status ||
-	    q->disk_first >= info.count || q->disk_count > info.count - q->disk_first)
-		return false;
-	*cap = (struct spawn_cap){ CAP_DISK "0", extent,
-		held.rights & (EXO_R_GRANT | EXO_R_READ | EXO_R_WRITE),
-		info.base + q->disk_first, q->disk_count ? q->disk_count : info.count - q->disk_first };
-	return true;
+	    first >= info.count || (!anywhere && q->disk_count > info.count - first))
+		return refuse(q, EINVAL, "the session has no such disk, or not so many blocks", 0);
+	d->part = (struct disk_part){ .disk = info.disk, .first = info.base + first,
+		.count = q->disk_count ? q->disk_count : info.count - first,
+		.write = held.rights & EXO_R_WRITE };
+	const struct disk_part *other = anywhere ? disk_part_find(&d->part, info.base + info.count) :
+		disk_part_let(&d->part);
+	if (other) {
+		snprintf(q->error, sizeof q->error, "disk %lu is in use by %s (process %d)", q->disk - 1,
+			holder(other)->name, holder(other)->pid);
+		return -EBUSY;
+	}
+	d->disk = (struct spawn_cap){ CAP_DISK "0", extent,
+		held.rights & (EXO_R_GRANT | EXO_R_READ | EXO_R_WRITE), d->part.first, d->part.count };
+	return 0;
 }
 
 /* What the session itself has, to be read. */
@@ -149,8 +168,8 @@ static bool build(struct domain_host *d, struct spawn *s, const struct domain_st
 		return false;
 	}
 	d->loan = loan.value;
-	if (q->disk)
-		s->cap_count += extent_get(q, &caps[s->cap_count]);
+	if (d->part.count)
+		caps[s->cap_count++] = d->disk;
 	if (q->inspect)
 		s->cap_count += inspection_get(&caps[s->cap_count]);
 	if (q->port) {
@@ -188,14 +207,15 @@ static int start_checked(struct domain_host *d, struct domain_start *q, const ch
 	const struct domain_gifts *gifts)
 {
 	struct spawn s;
+	int error;
 	if (!memory_get(d, q->memory))
 		return refuse(q, ENOMEM, "the session has not that much memory to give", 0);
 	if (!proxy_host_init(&d->proxy, physmap_page(d->frames), q->argc, q->envc, strings,
 			q->strings_size, notify, d))
 		return refuse(q, EINVAL, "too many arguments", 0);
 	proxy_host_window(&d->proxy, q->rows, q->columns);
-	if (q->disk && !extent_get(q, &(struct spawn_cap){ 0 }))
-		return refuse(q, EINVAL, "the session has no such disk, or not so many blocks", 0);
+	if (q->disk && (error = part_get(d, q)))
+		return error;
 	uint64_t status = q->port ? flow_ports(&d->port, start_cap_at(start_page, CAP_NET, 0), TCP, q->port,
 		1, gifts ? gifts->ip : NULL) : EXO_OK;
 	if (status)
@@ -243,6 +263,7 @@ void domain_host_close(struct domain_host *d)
 	if (d->loan)
 		exo_delete_all(0, d->loan);
 	flow_part_end(&d->port);
+	disk_part_end(&d->part);
 	memory_put(d, returned);
 	memset(d, 0, sizeof *d);
 }

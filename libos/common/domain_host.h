@@ -7,6 +7,7 @@
 #ifndef COMMON_DOMAIN_HOST_H
 #define COMMON_DOMAIN_HOST_H
 
+#include "disk_part.h"
 #include "domain_dev.h"
 #include "flows.h"
 #include "proxy.h"
@@ -42,6 +43,8 @@ struct domain_host {
 	struct exo_start_extent quota[DOMAIN_EXTENTS];
 	uint64_t slots;			/* bits: slots of the config that it holds */
 	struct flow_part port;		/* if it was given one */
+	struct disk_part part;		/* likewise */
+	struct spawn_cap disk;
 	const struct domain_host_config *config;
 	bool told;			/* DOMAIN_EXIT was read */
 	int32_t pid;

@@ -55,6 +55,7 @@ enum proxy_op {
 #define PROXY_O_WRITE	2u
 #define PROXY_O_CREATE	4u
 #define PROXY_O_TRUNC	8u
+#define PROXY_O_ALONE	16u	/* until it is closed nobody else has it so, or -EAGAIN; not with TRUNC */
 struct proxy_slot {
 	uint64_t state;
 	uint32_t op;

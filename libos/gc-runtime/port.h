@@ -19,7 +19,10 @@ uint64_t port_time(void);		/* ns */
 const char *port_error(int error);	/* of 0 or -errno: in words */
 
 /* Files, for the store and for results: a number >= 0 or -errno. */
-int port_open(const char *path, bool create);		/* read and write */
+int port_open(const char *path, unsigned how);		/* read and write; PORT_* */
+#define PORT_CREATE	1u	/* if it is not there */
+#define PORT_ALONE	2u	/* until the program ends, however it does, nobody else has it so, or
+				 * -EAGAIN; character devices, which keep nothing, many may have */
 int64_t port_read(int file, uint64_t at, void *to, uint64_t n);		/* bytes, or -errno */
 int64_t port_write(int file, uint64_t at, const void *from, uint64_t n);
 int64_t port_size(int file);

@@ -68,10 +68,11 @@ const char *port_error(int error)
 
 uint64_t port_time(void) { return time_now(); }
 
-int port_open(const char *path, bool create)
+int port_open(const char *path, unsigned how)
 {
 	under_way++;
-	int file = proxy_open(path, PROXY_O_READ | PROXY_O_WRITE | (create ? PROXY_O_CREATE : 0));
+	int file = proxy_open(path, PROXY_O_READ | PROXY_O_WRITE |
+		(how & PORT_CREATE ? PROXY_O_CREATE : 0) | (how & PORT_ALONE ? PROXY_O_ALONE : 0));
 	under_way--;
 	return file;
 }

@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,10 +57,20 @@ uint64_t port_time(void)
 	return t.tv_sec * 1000000000ul + t.tv_nsec;
 }
 
-int port_open(const char *path, bool create)
+static bool have_alone(int fd)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC | (create ? O_CREAT : 0), 0600);
-	return fd < 0 ? -errno : fd;
+	struct stat s;
+	return !fstat(fd, &s) && (S_ISCHR(s.st_mode) || !flock(fd, LOCK_EX | LOCK_NB));
+}
+
+int port_open(const char *path, unsigned how)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC | (how & PORT_CREATE ? O_CREAT : 0), 0600);
+	if (fd < 0 || !(how & PORT_ALONE) || have_alone(fd))
+		return fd < 0 ? -errno : fd;
+	int error = errno;
+	close(fd);
+	return -error;
 }
 
 int64_t port_read(int file, uint64_t at, void *to, uint64_t n)

@@ -1,18 +1,22 @@
 /* A store in a file: of the host on Linux, of the session through the proxy on Virtue.  See store.h.
- * It does not survive the program.
+ * It does not survive the program, and is one program's at a time.
  */
 #include "libos/gc-runtime/store.h"
 #include "libos/gc-runtime/mmu.h"
 #include "libos/gc-runtime/port.h"
 
 #define EIO	5
+#define EAGAIN	11
 
 static int file;
 
 static int file_open(const char *where, uint32_t *slots)
 {
+	const char *path = *where ? where : "/tmp/gc-swap";
 	(void)slots;
-	file = port_open(*where ? where : "/tmp/gc-swap", true);
+	file = port_open(path, PORT_CREATE | PORT_ALONE);
+	if (file == -EAGAIN)
+		port_fail("gc: store file: %s is in use by another run\n", path);
 	return file < 0 ? file : 0;
 }
 

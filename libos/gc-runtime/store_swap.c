@@ -29,7 +29,7 @@ static int swap_open(const char *where, uint32_t *slots)
 		return -ENODEV;
 	*slots = pages < *slots ? pages : *slots;
 	area = port_memory((uint64_t)*slots * MMU_PAGE);
-	self = port_open("/proc/self/mem", false);
+	self = port_open("/proc/self/mem", 0);
 	if (!area)
 		return -ENOMEM;
 	madvise(area, (uint64_t)*slots * MMU_PAGE, MADV_NOHUGEPAGE);	/* fails where there are none */

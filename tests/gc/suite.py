@@ -27,6 +27,7 @@ suite("gc-revoke-machine", machine(f"{GC}/revoker.elf", "--cpus", "1", "--icount
 suite("gc-machine", shell("gctest", "--add", f"{GC}/root"), seconds=300)
 suite("gc-machine-all", shell("gctest --all", "--add", f"{GC}/root"), seconds=2400, long=True)
 suite("gc-disk", ["tests/gc/disk", "answers"], seconds=240)
+suite("gc-disk-shared", ["tests/gc/disk", "shared"], seconds=240)
 suite("gc-disk-errors", ["tests/gc/disk", "errors"], seconds=240, long=True)
 suite("gc-exocc", ["tests/gc/exocc"])
 suite("gc-experiment", ["tests/gc/experiment", "quick", f"{GC}/gclab"], seconds=60)

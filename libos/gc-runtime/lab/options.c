@@ -331,7 +331,10 @@ static void print_quota(void)
 		port_fail("gclab: a domain of %lu MiB is needed (frames %lu, --store %lu, --opt %lu, --map %lu, "
 			"the rest %lu), and the session has %lu: ./virtue run --mem %luM\n", need, limit,
 			store_mib(), trace_mib(), map_mib(), own_mib(limit), session, (machine + 63) & ~63ul);
-	port_print("--mem %luM%s\n", need, store_is("disk") ? " --disk 0" : "");
+	port_print("--mem %luM", need);
+	if (store_is("disk"))
+		port_print(" --disk 0:+%luM", heap_mib());
+	port_print("\n");
 }
 
 /* ---- reading them -------------------------------------------------------------------------- */
@@ -374,7 +377,7 @@ static void open_files(void)
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(each); i++) {
 		struct lab_file *f = each[i].file;
-		if (f->path && (f->file = port_open(f->path, true)) < 0)
+		if (f->path && (f->file = port_open(f->path, PORT_CREATE)) < 0)
 			wrong("%s '%s' cannot be opened for writing: error %d, %s", each[i].option, f->path,
 				-f->file, port_error(f->file));
 	}

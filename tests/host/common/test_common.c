@@ -1,6 +1,7 @@
 /* Host tests of libos/common's hardware-free files: ELF images, rings, the session's side of the
- * proxy protocol, formatted text.  `test_common SEED` repeats the random
- * ones.  TEST_ELF is a bare program that the build has just linked. */
+ * proxy protocol, formatted text, parts of disks.  `test_common SEED` repeats the random ones.
+ * TEST_ELF is a bare program that the build has just linked. */
+#include "libos/common/disk_part.h"
 #include "libos/common/elf.h"
 #include "libos/common/note.h"
 #include "libos/common/proxy.h"
@@ -331,6 +332,80 @@ static void text_formats(void)
 	OK();
 }
 
+/* ---- parts of disks ----------------------------------------------------------------------------- */
+
+#define PARTS	12
+#define DISK	40u
+
+struct shadow { struct disk_part p[PARTS]; };
+
+/* May a part of that kind have the block, but for part `me`? */
+static bool block_free(const struct shadow *s, unsigned me, uint32_t disk, bool write, uint64_t block)
+{
+	for (unsigned i = 0; i < PARTS; i++)
+		if (i != me && s->p[i].count && s->p[i].disk == disk && (write || s->p[i].write) &&
+		    block - s->p[i].first < s->p[i].count)
+			return false;
+	return true;
+}
+
+static uint64_t free_from(const struct shadow *s, unsigned me, const struct disk_part *p, uint64_t at)
+{
+	uint64_t n = 0;
+	while (at + n < DISK && block_free(s, me, p->disk, p->write, at + n))
+		n++;
+	return n;
+}
+
+/* What disk_part_find is to let: the first place with `want` blocks, else the largest. */
+static struct disk_part found(const struct shadow *s, unsigned me, struct disk_part p)
+{
+	uint64_t want = p.count;
+	p.count = 0;
+	for (uint64_t at = p.first; at < DISK && p.count < want; at++) {
+		uint64_t n = free_from(s, me, &p, at);
+		if (n > p.count) {
+			p.first = at;
+			p.count = n < want ? n : want;
+		}
+	}
+	return p;
+}
+
+static bool part_right(const struct shadow *s, unsigned i, struct disk_part *p, bool find)
+{
+	struct disk_part asked = *p, want = find ? found(s, i, asked) : asked;
+	const struct disk_part *other = find ? disk_part_find(p, DISK) : disk_part_let(p);
+	bool fits = want.count && free_from(s, i, &want, want.first) >= want.count;
+	if (!fits)
+		return other && other->disk == asked.disk && other != p;
+	return !other && p->first == want.first && p->count == want.count;
+}
+
+static void disk_parts(void)
+{
+	static struct disk_part part[PARTS];
+	struct shadow s = { 0 };
+	bool right = true;
+	for (unsigned n = 0; n < 20000 && right; n++) {
+		unsigned i = any() % PARTS;
+		struct disk_part *p = &part[i];
+		disk_part_end(p);
+		s.p[i] = (struct disk_part){ 0 };
+		if (any() % 4 == 0)
+			continue;
+		*p = (struct disk_part){ .disk = any() % 2, .first = any() % DISK, .write = any() % 4 };
+		p->count = 1 + any() % (DISK - p->first);
+		right = part_right(&s, i, p, any() % 2);
+		if (p->count)
+			s.p[i] = *p;
+	}
+	for (unsigned i = 0; i < PARTS; i++)
+		disk_part_end(&part[i]);
+	CHECK(right);
+	OK();
+}
+
 int main(int argc, char **argv)
 {
 	if (!file_read(TEST_ELF)) {
@@ -349,6 +424,7 @@ int main(int argc, char **argv)
 	proxy_requests();
 	proxy_hostile();
 	text_formats();
+	disk_parts();
 	free(file);
 	return failures != 0;
 }
