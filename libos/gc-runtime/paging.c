@@ -144,17 +144,25 @@ static void refused(void)
 	gc_mutator.end = NULL;		/* an allocation under way is not disturbed: see gc_new */
 }
 
-/* What happens to a victim; false: it stays. */
+static bool stays(uint32_t p)
+{
+	if (pager->kept)
+		pager->kept(p);
+	return false;
+}
+
+/* What happens to a victim; false: it stays.  Where the store is full others leave first, which need
+ * no place there. */
 static bool plan(uint32_t p, struct gc_io *io, unsigned *writes)
 {
 	bool free = page_of(p)->space == SPACE_FREE;
+	if (!page_of(p)->slot && slots_full() && !paging.forced)
+		return stays(p);
 	enum page_fate fate = !free && collector->leaving ? collector->leaving(p) : PAGE_WRITE;
 	if (fate == PAGE_KEEP) {
 		gc_stats.kept++;
 		refused();
-		if (pager->kept)
-			pager->kept(p);
-		return false;
+		return stays(p);
 	}
 	if (fate == PAGE_WRITE) {
 		plan_write(p, io, writes);

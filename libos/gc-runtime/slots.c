@@ -47,6 +47,7 @@ int slots_open(const char *option, uint32_t want, const char **why)
 }
 
 uint32_t slots_used(void) { return taken; }
+bool slots_full(void) { return taken == slots; }
 
 static void extend(void)
 {

@@ -7,6 +7,7 @@
 #ifndef GC_STORE_H
 #define GC_STORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct gc_io { uint32_t slot; uint64_t frame; };	/* mmu_window shows the frame's bytes */
@@ -28,6 +29,7 @@ int slots_open(const char *option, uint32_t want, const char **why);	/* "memory"
 uint32_t slot_take(void);		/* 0: the store is full */
 void slot_put(uint32_t slot);
 uint32_t slots_used(void);
+bool slots_full(void);
 extern const struct gc_store *store;
 
 #endif

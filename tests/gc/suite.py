@@ -10,6 +10,9 @@ suite("gc-large", ["sh", "-c", "for c in summary bookmark gen gen-card compact s
 suite("gc-revoke", ["sh", "-c", "c=summary; for p in aware lru clock gc-age pointer-free; " +
                     EACH.format(f"{GC}/revoke $c $p") + "p=aware; for c in bookmark gen gen-card compact semi; " +
                     EACH.format(f"{GC}/revoke $c $p")], seconds=180)
+suite("gc-revoke-full", ["sh", "-c", "for c in summary bookmark gen gen-card compact semi; do " +
+                         "for p in aware lru clock gc-age pointer-free; " +
+                         EACH.format(f"{GC}/revoke $c $p full") + "done"])
 suite("gc-offers", ["sh", "-c", "for c in summary bookmark compact; do for p in aware gc-age; " +
                     EACH.format(f"{GC}/revoke $c $p offers") + "done; c=gen; for p in pointer-free lru; " +
                     EACH.format(f"{GC}/revoke $c $p offers")], seconds=120)

@@ -2,12 +2,13 @@
  * runtime gives them there and then, without a safepoint, and the program notices nothing.  Now and
  * then many, for good; at the others a few, which come back.  In collections, too: then they go when
  * that is done.  On Linux, whose back end plays the kernel.
- * Arguments: collector, pager; with a third one frames are on offer: most requests are met by these,
- * and the runtime is not asked. */
+ * Arguments: collector, pager; `offers`: frames are on offer, most requests are met by these, and the
+ * runtime is not asked; `full`: the store has room for a part of the heap. */
 #include "libos/gc-runtime/gc.h"
 #include "libos/gc-runtime/paging.h"
 #include "libos/gc-runtime/mmu_linux.h"
 #include "libos/gc-runtime/port.h"
+#include "libos/gc-runtime/store.h"
 
 #define FRAMES		1200u
 #define LEAST		430u		/* frames that are left at the end */
@@ -69,6 +70,29 @@ static void in_collections(void)
 	mmu_linux_revoke(1, 0);
 }
 
+static bool all_right(void)
+{
+	for (uint64_t i = 0; i < SLOTS; i++)
+		if (!right(i))
+			return false;
+	return true;
+}
+
+/* More is asked for than the store has room for: what can go does, and the program works on. */
+static const char *run_full(void)
+{
+	for (uint64_t i = 0; i < SLOTS; i++)
+		renew(i);
+	for (unsigned k = 0; k < 3; k++) {
+		mmu_linux_revoke(FRAMES * 10, 0);
+		if (!all_right())
+			return "content was lost";
+	}
+	if (!slots_full())
+		return "the store has room";
+	return gc_stats.revoked ? NULL : "nothing was given";
+}
+
 /* Any answer is right but one: a frame more or less than was asked for. */
 static const char *run(bool offer)
 {
@@ -116,20 +140,24 @@ int gc_main(unsigned argc, const char *(*arg)(unsigned i))
 {
 	struct gc_options options = { .memory = FRAMES * MMU_PAGE, .heap = 64 << 20, .store = "memory",
 		.verify = true };
+	const char *mode = argc == 4 ? arg(3) : "";
+	bool full = !strcmp(mode, "full");
 	if (argc >= 3) {
 		options.collector = arg(1);
 		options.pager = arg(2);
 	}
-	if (argc == 4)
+	if (full)
+		options.store = "memory:1";
+	if (!strcmp(mode, "offers"))
 		options.offer = OFFER * MMU_PAGE;
 	gc_init(&options);
 	gc_root_add(&list);
 	paging.observe = in_collections;
 	list = gc_new(SLOTS, sizeof *list);
-	const char *error = run(options.offer), *offers = options.offer ? "_offers" : "";
+	const char *error = full ? run_full() : run(options.offer), *gap = *mode ? "_" : "";
 	if (error)
-		port_print("FAIL gc_revoke_%s_%s%s: %s\n", arg(1), arg(2), offers, error);
+		port_print("FAIL gc_revoke_%s_%s%s%s: %s\n", arg(1), arg(2), gap, mode, error);
 	else
-		port_print("ok gc_revoke_%s_%s%s\n", arg(1), arg(2), offers);
+		port_print("ok gc_revoke_%s_%s%s%s\n", arg(1), arg(2), gap, mode);
 	return error != NULL;
 }
