@@ -15,15 +15,15 @@ static void restarting(void)
 	CALL(SYS_restart_syscall);
 	pid = fork_clean();
 	if (!pid) {
-		struct timespec t = { 0, 300000000 };
+		struct timespec t = { 1, 500000000 };
 		int64_t start = now_ms();
 
 		SHOW(nanosleep(&t, NULL));
-		TRUE(now_ms() - start >= 300);
+		TRUE(now_ms() - start >= 1500);
 		CALL(SYS_restart_syscall);
 		_exit(0);
 	}
-	nap_ms(50);
+	until_asleep(pid);
 	kill(pid, SIGSTOP);
 	TRUE(waitpid(pid, &status, WUNTRACED) == pid);
 	show_status("sleeper", status);

@@ -188,10 +188,13 @@ static void interrupted(const char *text, int flag, long (*call)(void))
 
 static int channel[2];
 
+/* Well behind the signal of interrupted(), on a host with pauses too. */
+#define AFTER_MS	600
+
 static void byte_later(void)
 {
 	if (fork_clean() == 0) {
-		nap_ms(250);
+		nap_ms(AFTER_MS);
 		write(channel[1], "x", 1);
 		_exit(0);
 	}
@@ -209,15 +212,15 @@ static long do_poll(void)
 {
 	struct pollfd f = { channel[0], POLLIN, 0 };
 
-	return poll(&f, 1, 300);
+	return poll(&f, 1, 3000);
 }
 
 static long do_nap(void)
 {
-	struct timespec t = { 0, 300000000 }, rest = { 0 };
+	struct timespec t = { 3, 0 }, rest = { 0 };
 	long r = nanosleep(&t, &rest);
 
-	if (r < 0 && (rest.tv_nsec <= 0 || rest.tv_nsec >= 300000000))
+	if (r < 0 && (rest.tv_sec < 0 || rest.tv_sec >= 3 || !(rest.tv_sec | rest.tv_nsec)))
 		printf("remaining time is wrong\n");
 	return r;
 }
@@ -227,7 +230,7 @@ static long do_wait(void)
 	pid_t pid = fork_clean();
 
 	if (!pid) {
-		nap_ms(250);
+		nap_ms(AFTER_MS);
 		_exit(0);
 	}
 	return waitpid(pid, NULL, 0) > 0 ? 1 : -1;
@@ -240,7 +243,7 @@ static long do_write(void)
 	pid_t pid = fork_clean();
 
 	if (!pid) {
-		nap_ms(250);
+		nap_ms(AFTER_MS);
 		read(channel[0], big, sizeof big);
 		_exit(0);
 	}

@@ -115,6 +115,23 @@ static inline void nap_ms(long ms)
 		;
 }
 
+/* Until a child that this process doesn't wait for sleeps: ten seconds, at most. */
+static inline void until_asleep(pid_t pid)
+{
+	char path[64], state = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	for (int n = 0; n < 1000 && state != 'S'; n++) {
+		FILE *f = fopen(path, "r");
+
+		if (f && fscanf(f, "%*d %*s %c", &state) != 1)
+			state = 0;
+		if (f)
+			fclose(f);
+		nap_ms(10);
+	}
+}
+
 static inline int64_t now_ms(void)
 {
 	struct timespec t;
