@@ -151,8 +151,8 @@ static bool stays(uint32_t p)
 	return false;
 }
 
-/* What happens to a victim; false: it stays.  Where the store is full others leave first, which need
- * no place there. */
+/* What happens to a victim; false: it stays.  Where the store is full others leave first, which
+ * need no place there. */
 static bool plan(uint32_t p, struct gc_io *io, unsigned *writes)
 {
 	bool free = page_of(p)->space == SPACE_FREE;

@@ -2,8 +2,8 @@
  * runtime gives them there and then, without a safepoint, and the program notices nothing.  Now and
  * then many, for good; at the others a few, which come back.  In collections, too: then they go when
  * that is done.  On Linux, whose back end plays the kernel.
- * Arguments: collector, pager; `offers`: frames are on offer, most requests are met by these, and the
- * runtime is not asked; `full`: the store has room for a part of the heap. */
+ * Arguments: collector, pager; `offers`: frames are on offer, most requests are met by these, and
+ * the runtime is not asked; `full`: the store has room for a part of the heap. */
 #include "libos/gc-runtime/gc.h"
 #include "libos/gc-runtime/paging.h"
 #include "libos/gc-runtime/mmu_linux.h"
