@@ -7,7 +7,7 @@ LWIP_SRC := $(addprefix core/,def dns inet_chksum init ip mem memp netif pbuf ra
 	$(addprefix core/ipv6/,ethip6 icmp6 inet6 ip6 ip6_addr ip6_frag nd6) netif/ethernet
 LWIP_CONFIG := libos/posix/net/lwip/lwipopts.h libos/posix/net/lwip/arch/cc.h
 LWIP_INCLUDE := -Ilibos/posix/net/lwip -isystem $(LWIP)/include
-STACK_SRC := $(addprefix libos/posix/net/,ack.c datagram.c endpoint.c lwip.c reuse.c tcp.c)
+STACK_SRC := $(addprefix libos/posix/net/,ack.c clocks.c datagram.c endpoint.c lwip.c reuse.c tcp.c)
 STACK_OBJS := $(LWIP_SRC:%=$(BUILD)/u/lwip/%.o) $(call uobj,$(STACK_SRC))
 
 $(BUILD)/u/lwip/%.o: $(BUILD)/src/lwip.stamp $(LWIP_CONFIG)

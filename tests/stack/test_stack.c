@@ -83,10 +83,11 @@ static void stack_panics(const char *why)
 }
 
 static bool no_memory;
+static unsigned scarcity, short_of;	/* of 1,000 pieces: in the next transfer, and now */
 
 static void *allocate(size_t n)
 {
-	if (no_memory)
+	if (no_memory || (short_of && chance_of(short_of)))
 		return NULL;
 	allocated++;
 	return malloc(n);
@@ -112,7 +113,7 @@ static void end(void)
 {
 	struct stack_counts c;
 
-	wire.lose = wire.repeat = wire.spoil = wire.full = 0;
+	wire.lose = wire.repeat = wire.spoil = wire.full = short_of = 0;
 	for (unsigned i = 0; i < 400000 && stack_counts().connections; i++)
 		tick();
 	pass(130000);		/* the last ones' wait */
@@ -168,7 +169,7 @@ static void way_go_on(struct way *w)
 	for (size_t i = 0; i < n; i++)
 		b[i] = byte_at(w, w->sent + i);
 	r = n ? stack_send(w->from, b, n) : 0;
-	CHECK(r >= 0 || r == -EAGAIN);
+	CHECK(r >= 0 || r == -EAGAIN || (short_of && r == -ENOBUFS));
 	w->sent += r > 0 ? r : 0;
 	if (w->sent == w->all && !w->shut)
 		w->shut = !stack_shutdown(w->from);
@@ -189,6 +190,7 @@ static void transfer(const char *name, size_t bytes, unsigned lose, unsigned rep
 	begin(name, lose, repeat, spoil, delay);
 	l = listener(5);
 	meet(l, &c, &s);
+	short_of = scarcity;
 	struct way ways[] = { { .from = c, .to = s, .all = bytes, .salt = 1 }, { .from = s, .to = c, .all = bytes / 3, .salt = 2 } };
 	for (unsigned i = 0; ways[0].got < ways[0].all || ways[1].got < ways[1].all; i++, tick()) {
 		CHECK(i < 4000000);
@@ -200,6 +202,19 @@ static void transfer(const char *name, size_t bytes, unsigned lose, unsigned rep
 	stack_close(s);
 	stack_close(l);
 	end();
+}
+
+/* Whoever uses all memory up holds up the others, and no more: while there is none all clocks go
+ * on; whatever piece cannot be had, the bytes arrive in the end. */
+static void scarce(void)
+{
+	begin("scarce", 0, 0, 0, 2);
+	no_memory = true;
+	pass(130000);
+	no_memory = false;
+	for (scarcity = 1; scarcity <= 256; scarcity *= 4)
+		transfer("scarce", 100000, 0, 0, 0, 2);
+	scarcity = 0;
 }
 
 static void refusals(void)
@@ -663,6 +678,7 @@ int main(int argc, char **argv)
 	crowd(), done();
 	patience(), done();
 	closed_window(), done();
+	scarce(), done();
 	corked(), done();
 	closed_and_kept(), done();
 	strangers(), done();

@@ -1,7 +1,8 @@
 /* Endpoints by lwIP: what the parts of stack.h's implementation share.
  *
  * lwip.c has links, time and memory; endpoint.c what all endpoints do, and which part does it;
- * tcp.c connections; datagram.c UDP, raw packets and ping; reuse.c addresses of several.
+ * tcp.c connections; datagram.c UDP, raw packets and ping; reuse.c addresses of several;
+ * clocks.c what lwIP does from time to time.
  */
 #ifndef POSIX_NET_ENDPOINT_H
 #define POSIX_NET_ENDPOINT_H
@@ -65,6 +66,10 @@ struct stack_address address_of(const ip_addr_t *ip, uint16_t port);
 uint32_t random_number(void);
 /* What an operation sent to ourselves arrives; at the end of each that may send. */
 void loopback_deliver(void);
+
+/* clocks.c */
+void clocks_run(void);			/* does what is due */
+uint32_t clocks_next(void);		/* in how many ms something is again, ~0: never */
 
 /* endpoint.c */
 extern struct endpoint *endpoints;

@@ -9,7 +9,6 @@
 #include "lwip/init.h"
 #include "lwip/nd6.h"
 #include "lwip/sys.h"
-#include "lwip/timeouts.h"
 #include "netif/ethernet.h"
 
 static const struct stack_system *sys;
@@ -261,13 +260,13 @@ uint32_t stack_timers(void)
 		connections_probe();
 		connections_trim();
 	}
-	sys_check_timeouts();
+	clocks_run();
 	if (refused) {
 		refused = false;
 		connections_resume();
 	}
 	loopback_deliver();
-	return sys_timeouts_sleeptime();
+	return clocks_next();
 }
 
 bool stack_link_info(unsigned number, struct stack_link_info *out)

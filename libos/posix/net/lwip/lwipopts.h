@@ -10,6 +10,8 @@
 #define LWIP_STATS		0
 #define LWIP_STATS_DISPLAY	0
 
+#define LWIP_TIMERS		0	/* clocks.c has those, which take no memory */
+
 #define MEM_ALIGNMENT		8
 #define MEM_LIBC_MALLOC		1	/* stack_memory_get and so on (cc.h) */
 #define MEMP_MEM_MALLOC		1
