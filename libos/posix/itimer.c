@@ -32,7 +32,7 @@ static struct timeval val(uint64_t ns)
 
 static struct itimerval real_state(struct task *t)
 {
-	uint64_t now = time_now(), when = t->real.t.at ? t->real.t.when : 0;
+	uint64_t now = time_now(), when = t->real.t.link ? t->real.t.when : 0;
 	return (struct itimerval){ .interval = val(t->real.interval),
 		.value = when ? val(when > now ? when - now : 1000) : (struct timeval){ 0, 0 } };
 }
@@ -217,7 +217,7 @@ CALL3(timer_create, clock, event, to)
 
 static struct linux_itimerspec state(const struct posix_timer *p)
 {
-	uint64_t now = time_now(), left = !p->t.at ? 0 : p->t.when > now ? p->t.when - now : 1;
+	uint64_t now = time_now(), left = !p->t.link ? 0 : p->t.when > now ? p->t.when - now : 1;
 	return (struct linux_itimerspec){
 		.interval = { (int64_t)(p->interval / NS_PER_SECOND), (int64_t)(p->interval % NS_PER_SECOND) },
 		.value = { (int64_t)(left / NS_PER_SECOND), (int64_t)(left % NS_PER_SECOND) } };

@@ -85,7 +85,7 @@ void net_flush(void)
 	address_look();
 	uint64_t when = more ? time_now() : ms == ~0u ? FOREVER : time_now() + ms * 1000000ul + 1;
 	when = tenant < when ? tenant : when;
-	if (timer.at && timer.when <= when && (more || timer.when > time_now()))
+	if (timer.link && timer.when <= when && (more || timer.when > time_now()))
 		return;			/* it comes early, and looks again */
 	timer.fire = due;
 	timer_add(&timer, when);

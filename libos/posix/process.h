@@ -68,7 +68,7 @@ static inline struct stack_top *stack_top(void)
 struct timer {
 	uint64_t when;		/* ns since boot */
 	void (*fire)(struct timer *t);
-	uint32_t at;		/* place in the heap + 1; 0 = not set */
+	struct timer *child, *next, **link;	/* link: what points to it; NULL: not set */
 };
 void timer_add(struct timer *t, uint64_t when);	/* again: moves it; FOREVER: none */
 void timer_remove(struct timer *t);

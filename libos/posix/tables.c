@@ -2,7 +2,7 @@
  * flush they need.
  *
  * Tables are read through the physmap and written by the kernel's pt_write.  They come from
- * pools and go back there empty, still typed.  Who must be flushed: docs/posix-design.md, 3.
+ * pools and go back there empty, still typed, as long as those are small.  Who must be flushed: docs/posix-design.md, 3.
  * What an entry ought to hold is others' business.
  */
 #include "libos/posix/mm.h"
@@ -10,10 +10,17 @@
 #include "libos/common/pt.h"
 
 #define BATCH		512
+#define SURPLUS		64
 #define MONITOR_FIRST	264
 #define MONITOR_LAST	271
 
 uint32_t zero_pfn;
+
+static void check(uint64_t status, const char *what)
+{
+	if (status)
+		posix_panic("%s: %s", what, exo_status_text(status));
+}
 
 /* ---- pools ---------------------------------------------------------------------- */
 
@@ -41,10 +48,32 @@ static uint32_t table_get(unsigned level)
 	return (uint32_t)pt_table_new(level, &status);
 }
 
+/* More of a level than that are memory for other things again: else a process whose pages lie far
+ * apart would turn all memory into tables for good. */
+static size_t pool_max(void)
+{
+	size_t n = frames_total() / 256;
+	return n > SURPLUS ? n : SURPLUS;
+}
+
+/* Tables on their way to be memory: many at a time, as each such step costs a flush of all CPUs. */
+static struct { uint64_t item[SURPLUS]; unsigned n; } surplus;
+
+static void surplus_drop(void)
+{
+	if (surplus.n)
+		check(exo_retype_all(0, surplus.item, surplus.n, NULL), "page tables to memory");
+	while (surplus.n)
+		table_free(surplus.item[--surplus.n] >> 8);
+}
+
 static void table_put(unsigned level, uint32_t pfn)
 {
-	if (!pool_put(level, pfn))
-		pt_table_drop(pfn);
+	if (pool[level].n < pool_max() && pool_put(level, pfn))
+		return;
+	surplus.item[surplus.n++] = (uint64_t)pfn << 8 | EXO_KIND_DATA;
+	if (surplus.n == SURPLUS)
+		surplus_drop();
 }
 
 uint32_t root_get(void)
@@ -115,12 +144,6 @@ static bool table_remember(struct mm *mm, struct table t)
 	}
 	mm->tables[mm->table_count++] = t;
 	return true;
-}
-
-static void check(uint64_t status, const char *what)
-{
-	if (status)
-		posix_panic("%s: %s", what, exo_status_text(status));
 }
 
 /* Gives back the last n tables remembered: they are linked nowhere yet. */
@@ -268,6 +291,7 @@ void tables_free(struct mm *mm)
 	batch_end();
 	for (size_t i = 0; i < mm->table_count; i++)
 		table_put(mm->tables[i].level, mm->tables[i].pfn);
+	surplus_drop();
 	kfree(mm->tables);
 	mm->tables = NULL;
 	mm->table_count = mm->table_room = 0;

@@ -1,50 +1,72 @@
-/* Timers: a binary heap by time.
+/* Timers: a pairing heap by time (Fredman, Sedgewick, Sleator and Tarjan, 1986).
  *
- * Who fires them, and when, is sched.c's; what a firing does is its owner's.
+ * Its links are in the timers, so that setting one needs no memory and cannot fail.  Who fires
+ * them, and when, is sched.c's; what a firing does is its owner's.
  */
 #include "libos/posix/process.h"
 
-static struct timer **heap;
-static size_t count, capacity;
+static struct timer *root;
 
-static void put(size_t i, struct timer *t)
+/* One heap of two; either may be none. */
+static struct timer *meld(struct timer *a, struct timer *b)
 {
-	heap[i] = t;
-	t->at = (uint32_t)i + 1;
-}
-
-static void sift_up(size_t i, struct timer *t)
-{
-	for (; i && t->when < heap[(i - 1) / 2]->when; i = (i - 1) / 2)
-		put(i, heap[(i - 1) / 2]);
-	put(i, t);
-}
-
-static void sift_down(size_t i, struct timer *t)
-{
-	for (size_t child; (child = 2 * i + 1) < count; i = child) {
-		if (child + 1 < count && heap[child + 1]->when < heap[child]->when)
-			child++;
-		if (t->when <= heap[child]->when)
-			break;
-		put(i, heap[child]);
+	if (!a || !b)
+		return a ? a : b;
+	if (b->when < a->when) {
+		struct timer *t = a;
+		a = b;
+		b = t;
 	}
-	put(i, t);
+	b->next = a->child;
+	if (b->next)
+		b->next->link = &b->next;
+	b->link = &a->child;
+	a->child = b;
+	return a;
+}
+
+/* Takes the first of a list of heaps; the list is nobody's any more. */
+static struct timer *first_of(struct timer **list)
+{
+	struct timer *t = *list;
+	if (t) {
+		*list = t->next;
+		t->next = NULL;
+	}
+	return t;
+}
+
+/* One heap of a list of them: in pairs first, which is what keeps the later times short. */
+static struct timer *meld_all(struct timer *list)
+{
+	struct timer *pairs = NULL, *all = NULL, *t;
+	while ((t = first_of(&list))) {
+		t = meld(t, first_of(&list));
+		t->next = pairs;
+		pairs = t;
+	}
+	while ((t = first_of(&pairs)))
+		all = meld(all, t);
+	return all;
+}
+
+static void root_set(struct timer *t)
+{
+	root = t;
+	if (t)
+		t->link = &root;
 }
 
 void timer_remove(struct timer *t)
 {
-	if (!t->at)
+	if (!t->link)
 		return;
-	size_t i = t->at - 1;
-	t->at = 0;
-	struct timer *last = heap[--count];
-	if (last == t)
-		return;
-	if (i && last->when < heap[(i - 1) / 2]->when)
-		sift_up(i, last);
-	else
-		sift_down(i, last);
+	*t->link = t->next;
+	if (t->next)
+		t->next->link = t->link;
+	root_set(meld(root, meld_all(t->child)));
+	t->next = t->child = NULL;
+	t->link = NULL;
 }
 
 void timer_add(struct timer *t, uint64_t when)
@@ -52,26 +74,20 @@ void timer_add(struct timer *t, uint64_t when)
 	timer_remove(t);
 	if (when == FOREVER)
 		return;
-	if (count == capacity) {
-		capacity = capacity ? capacity * 2 : 64;
-		heap = krealloc(heap, capacity * sizeof *heap);
-		if (!heap)
-			posix_panic("no memory for timers");
-	}
 	t->when = when;
-	sift_up(count++, t);
+	root_set(meld(root, t));
 	stack_top()->work |= WORK_SCHED;
 }
 
 uint64_t timer_earliest(void)
 {
-	return count ? heap[0]->when : FOREVER;
+	return root ? root->when : FOREVER;
 }
 
 void timers_run(uint64_t now)
 {
-	while (count && heap[0]->when <= now) {
-		struct timer *t = heap[0];
+	while (root && root->when <= now) {
+		struct timer *t = root;
 		timer_remove(t);
 		t->fire(t);
 	}

@@ -30,6 +30,12 @@ $(POSIX_TEST_DIR)/driver: tests/posix/driver.c
 	@mkdir -p $(@D)
 	$(Q)$(MUSL_CC) $(MUSL_CFLAGS) -static -o $@ $<
 
+$(POSIX_TEST_DIR)/scarce/bin/scarce: tests/posix/scarce/scarce.c tests/posix/prog/test.h
+	$(call say,MUSL)
+	@mkdir -p $(@D)
+	$(Q)$(MUSL_CC) $(MUSL_CFLAGS) -static -o $@ $<
+
+GUEST_TESTS += $(POSIX_TEST_DIR)/scarce/bin/scarce
 GUEST_TESTS += $(POSIX_PROGS) $(POSIX_TEST_DIR)/driver $(BUILD)/pkg/linux-image-amd64.stamp
 
 .PHONY: posix-tests

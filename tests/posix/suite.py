@@ -8,3 +8,5 @@ suite("posix-1", ["tests/posix/run", "--quick", "--icount", "--cpus", "1"], seco
 suite("posix-2", ["tests/posix/run", "--icount", "--cpus", "2"], seconds=800, long=True)
 suite("posix-2-real", ["tests/posix/run", "--quick", "--cpus", "2"], seconds=600, long=True)
 suite("strace", shell(". /cases", "--add", "tests/posix/strace"))
+suite("scarce", shell("scarce", "--mem", "96M", "--nic", "none", "--add",
+                      f"{BUILD}/tests/posix/scarce"), seconds=180)
