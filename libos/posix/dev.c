@@ -135,7 +135,7 @@ static const struct device {
 	const struct file_ops *ops;
 } devices[] = {
 	{ "null", 0666, MAKEDEV(1, 3), &null_ops },
-	{ "zero", 0666, MAKEDEV(1, 5), &zero_ops },
+	{ "zero", 0666, ZERO_DEVICE, &zero_ops },
 	{ "full", 0666, MAKEDEV(1, 7), &full_ops },
 	{ "random", 0666, MAKEDEV(1, 8), &random_ops },
 	{ "urandom", 0666, MAKEDEV(1, 9), &random_ops },

@@ -7,6 +7,11 @@ int file_mode(struct file *f)
 	return (int)f->flags;
 }
 
+bool file_is_zeroes(struct file *f)
+{
+	return S_ISCHR(f->inode->mode) && f->inode->rdev == ZERO_DEVICE;
+}
+
 void file_identity(struct file *f, uint64_t *dev, uint64_t *ino)
 {
 	*dev = f->inode->super->dev;

@@ -35,17 +35,17 @@ static long area_backing(struct vma *v, uint64_t flags, int fd, uint64_t offset)
 	v->flags = shared ? VMA_SHARED : 0;
 	if (flags & MAP_GROWSDOWN)
 		v->flags |= VMA_GROWS;
-	if (flags & MAP_ANONYMOUS) {
+	struct file *f = flags & MAP_ANONYMOUS ? NULL : fd_file(fd);
+	if (!f && !(flags & MAP_ANONYMOUS))
+		return -EBADF;
+	long error = f ? file_allows(f, v->prot, shared) : 0;
+	if (error)
+		return error;
+	if (!f || file_is_zeroes(f)) {
 		if (shared && !(v->shm = shm_new((v->end - v->start) / PAGE)))
 			return -ENOMEM;
 		return 0;
 	}
-	struct file *f = fd_file(fd);
-	if (!f)
-		return -EBADF;
-	long error = file_allows(f, v->prot, shared);
-	if (error)
-		return error;
 	long page = file_page(f, offset / PAGE, false);
 	if (page == -ENODEV || page == -EACCES || page == -EPERM)
 		return page;

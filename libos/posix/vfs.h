@@ -303,6 +303,7 @@ extern const struct file_ops dir_ops;		/* of directories kept as dentries */
 extern const struct file_ops fifo_ops;		/* pipe.c */
 extern const struct file_ops trace_ops;		/* tracedev.c */
 extern const struct inode_ops anonymous_inode_ops;
+#define ZERO_DEVICE	MAKEDEV(1, 5)
 const struct file_ops *device_ops(uint32_t mode, uint64_t rdev);	/* dev.c; NULL: none */
 void stat_fill(struct inode *i, struct linux_stat *st);
 

@@ -197,6 +197,30 @@ static void forks(void)
 	close(fd);
 }
 
+/* A mapping of /dev/zero is memory: of one's own, or shared with children. */
+static void zero_device(void)
+{
+	int fd = open("/dev/zero", O_RDWR), ro = open("/dev/zero", O_RDONLY);
+	int null = open("/dev/null", O_RDWR);
+	char *shared = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	char *private = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, ro, 5 * PAGE);
+	char *other = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	TRUE(shared != MAP_FAILED && private != MAP_FAILED && other != MAP_FAILED);
+	CHECK(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ro, 0));
+	CHECK(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, null, 0));
+	close(fd);
+	close(ro);
+	close(null);
+	printf("zero %d %d\n", shared[2 * PAGE], private[2 * PAGE]);
+	if (fork_clean() == 0) {
+		shared[PAGE] = private[PAGE] = 'c';
+		_exit(0);
+	}
+	wait(NULL);
+	printf("shared %d, private %d, another's %d\n", shared[PAGE], private[PAGE], other[PAGE]);
+}
+
 /* A long chain of children that each change one page of the parent's. */
 static void generations(void)
 {
@@ -296,6 +320,7 @@ int main(void)
 	remaps();
 	file_mappings();
 	forks();
+	zero_device();
 	generations();
 	break_area();
 	code();
