@@ -147,6 +147,7 @@ struct gc_stats {
 	uint64_t loads_mutator, loads_collector;	/* pages read from the store, by whose access */
 	uint64_t loads_ahead;		/* of both: nobody asked for them yet */
 	uint64_t written;		/* pages to the store */
+	uint64_t disk_reads, disk_writes;	/* requests to the disk of the store of that name */
 	uint64_t dropped_clean;		/* evicted without a write: the store had them */
 	uint64_t discarded;		/* resident pages dropped as dead */
 	uint64_t discarded_out;		/* pages in the store dropped as dead, unread */

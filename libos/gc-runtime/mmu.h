@@ -56,8 +56,8 @@ static inline uint64_t mmu_frame(uint32_t page)
 static inline void *mmu_window(uint64_t frame) { return (void *)(mmu.window + frame * MMU_PAGE); }
 
 /* Before mmu_init: how accesses are noticed, "auto" or a mechanism's name.  On Virtue "hardware";
- * on Linux "uffd" or "mprotect", auto: the first that the kernel offers.  False: there is none of
- * that name. */
+ * on Linux "uffd" or "mprotect", auto: the first that the kernel offers; or "none", not at all, in
+ * ordinary memory.  False: there is none of that name. */
 bool mmu_select(const char *mechanism);
 /* After it: which is in use. */
 const char *mmu_mechanism(const char **about);

@@ -2,7 +2,8 @@
  *
  * The program can't read its page tables there, so this file keeps an array in their place, whose
  * accessed and dirty bits are set by signals: how the kernel comes to send them is a mechanism's
- * (mmu_linux_bits.h).
+ * (mmu_linux_bits.h).  Under a mechanism that sees nothing there is no memfd: each page has a frame
+ * of its own, its anonymous memory.
  *
  * Left to others: the same as mmu.h says; revocation, which has no counterpart on Linux and is
  * played by mmu_linux_revoke.c.
@@ -31,7 +32,9 @@ static struct {
 	uint64_t frames, left, hint;	/* numbers in use; free; where to look next */
 	bool (*fault)(const struct mmu_fault *f);
 } lx;
-static const struct mmu_mechanism *const mechanisms[] = { &mmu_by_uffd, &mmu_by_mprotect };
+/* The first ones first, where the choice is free. */
+static const struct mmu_mechanism *const mechanisms[] = { &mmu_by_uffd, &mmu_by_mprotect,
+	&mmu_by_none };
 
 /* ---- frames ------------------------------------------------------------------------------- */
 
@@ -42,7 +45,7 @@ uint64_t mmu_frames_total(void) { return lx.frames - mmu_linux_given(); }
 uint64_t mmu_frame_take(void)
 {
 	uint64_t words = (lx.frames + 63) / 64, w = lx.hint / 64;
-	if (!lx.left)
+	if (!lx.left || lx.bits->blind)
 		return 0;
 	uint64_t bits = lx.free[w] & ~0ul << lx.hint % 64;
 	while (!bits)
@@ -52,6 +55,16 @@ uint64_t mmu_frame_take(void)
 	lx.hint = (i + 1) % (words * 64);
 	lx.left--;
 	return i + 1;
+}
+
+/* The page's own, where pages have such. */
+static uint64_t frame_for(uint32_t page)
+{
+	if (!lx.bits->blind)
+		return mmu_frame_take();
+	bit_set(lx.free, page, false);
+	lx.left--;
+	return page + 1;
 }
 
 void mmu_frame_put(uint64_t frame)
@@ -123,13 +136,17 @@ bool mmu_frame_taken(uint64_t frame)
 	return frame && frame <= lx.frames && !bit_test(lx.free, frame - 1);
 }
 
+/* Bits that are always set, as nobody sees what would set them. */
+static uint64_t unseen(void) { return lx.bits->blind ? MMU_A | MMU_D : 0; }
+
 static void map_new(const struct mmu_op *o)
 {
 	for (uint32_t i = 0; i < o->n; i++) {
-		uint64_t frame = o->op == MMU_MAP ? mmu_frame_take() : o->arg;
-		if (o->prot & MMU_ZERO)
+		uint64_t frame = o->op == MMU_MAP ? frame_for(o->page + i) : o->arg;
+		if (o->prot & MMU_ZERO && !lx.bits->blind)	/* what it maps is new */
 			memset(mmu_window(frame), 0, MMU_PAGE);
-		lx.pte[o->page + i] = frame << MMU_SHIFT | MMU_P | (o->prot & (MMU_W | MMU_A | MMU_D));
+		lx.pte[o->page + i] = frame << MMU_SHIFT | MMU_P | (o->prot & (MMU_W | MMU_A | MMU_D)) |
+			unseen();
 	}
 	install(o->page, o->n);
 }
@@ -182,6 +199,8 @@ int mmu_batch(const struct mmu_op *op, unsigned n)
 	int error = mmu_settle(op, n);
 	if (!error)
 		error = mmu_check(op, n);
+	for (unsigned i = 0; i < n && !error && lx.bits->blind; i++)
+		error = op[i].op == MMU_MAP || op[i].op == MMU_UNMAP || op[i].op == MMU_PROTECT ? 0 : -EINVAL;
 	for (unsigned i = 0; i < n && !error; i++)
 		if (op[i].n)
 			carry_out(&op[i]);
@@ -203,7 +222,7 @@ uint32_t mmu_harvest(uint32_t page, uint32_t n, uint32_t which, uint64_t *a, uin
 			bit_set(d, i, true);
 		if (!(was & which))
 			continue;
-		*e &= ~(uint64_t)which;
+		*e &= ~(uint64_t)which | unseen();
 		found++;
 		first = i < first ? i : first;
 		last = i;
@@ -302,21 +321,31 @@ static void *reserve(uint64_t at, uint64_t size, int protect, int flags, int fd)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+/* Where frame 1 shows. */
+static void *frames_open(uint64_t frames)
+{
+	if (lx.bits->blind)
+		return (void *)BASE;
+	lx.fd = memfd_create("frames", MFD_CLOEXEC);
+	if (lx.fd < 0 || ftruncate(lx.fd, frames * MMU_PAGE))
+		return NULL;
+	return reserve(0, frames * MMU_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, lx.fd);
+}
+
 int mmu_init(uint32_t pages, uint64_t frames, const char **why)
 {
 	const int anonymous = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-	frames = frames ? frames : pages;	/* no limit */
 	*why = "the kernel does not offer the chosen way to notice writes";
 	int error = start_bits();
 	if (error)
 		return error;
+	*why = "who does not see accesses keeps to no limit";
+	if (lx.bits->blind && frames)
+		return -EINVAL;
+	frames = frames ? frames : pages;
 	allow_areas();
-	lx.fd = memfd_create("frames", MFD_CLOEXEC);
-	*why = "memfd_create";
-	if (lx.fd < 0 || ftruncate(lx.fd, frames * MMU_PAGE))
-		return -errno;
-	*why = "mmap";
-	uint8_t *window = reserve(0, frames * MMU_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, lx.fd);
+	*why = "memfd_create, mmap";
+	uint8_t *window = frames_open(frames);
 	lx.pte = reserve(0, pages * sizeof *lx.pte, PROT_READ | PROT_WRITE, anonymous, -1);
 	lx.free = reserve(0, (frames + 63) / 64 * 8, PROT_READ | PROT_WRITE, anonymous, -1);
 	void *region = reserve(BASE, (uint64_t)pages * MMU_PAGE, PROT_NONE,

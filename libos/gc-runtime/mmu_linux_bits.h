@@ -12,6 +12,8 @@
 
 struct mmu_mechanism {
 	const char *name, *about;
+	/* It sees no access: A and D are always set, and a page's frame is its own anonymous memory. */
+	bool blind;
 	/* 0 or -errno: this kernel does not offer it, or not to us. */
 	int (*start)(void);
 	/* n pages that are mapped by their entries, with frames in a row and the same access: makes the
@@ -23,7 +25,7 @@ struct mmu_mechanism {
 	 * translation. */
 	void (*grant)(uint32_t page, bool present);
 };
-extern const struct mmu_mechanism mmu_by_uffd, mmu_by_mprotect;
+extern const struct mmu_mechanism mmu_by_uffd, mmu_by_mprotect, mmu_by_none;
 
 /* What may pass unnoticed, as PROT_ bits. */
 static inline int mmu_access(uint64_t entry)

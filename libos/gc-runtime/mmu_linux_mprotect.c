@@ -20,5 +20,5 @@ static void grant(uint32_t page, bool present)
 	restrict_to(page, 1);
 }
 
-const struct mmu_mechanism mmu_by_mprotect = { "mprotect", "protection, SIGSEGV", start, map,
+const struct mmu_mechanism mmu_by_mprotect = { "mprotect", "protection, SIGSEGV", false, start, map,
 	restrict_to, grant };

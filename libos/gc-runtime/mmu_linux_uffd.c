@@ -112,5 +112,5 @@ static void grant(uint32_t page, bool present)
 	write_protect(page, 1, !writable);
 }
 
-const struct mmu_mechanism mmu_by_uffd = { "uffd", "userfaultfd, SIGBUS", start, map, restrict_to,
-	grant };
+const struct mmu_mechanism mmu_by_uffd = { "uffd", "userfaultfd, SIGBUS", false, start, map,
+	restrict_to, grant };

@@ -4,6 +4,7 @@
  * Pages that leave are of class write-back, pages that somebody waits for of class demand.
  */
 #include "libos/gc-runtime/store.h"
+#include "libos/gc-runtime/gc.h"
 #include "libos/gc-runtime/port.h"
 #include "libos/common/common.h"
 #include "libos/common/disk.h"
@@ -67,6 +68,7 @@ static unsigned put(const struct gc_io *io, unsigned n, unsigned op, unsigned cl
 		q.frame[k] = io[k].frame;
 	q.sectors = k * EXO_BLOCK_SECTORS;
 	disk_put(&ring, &q);
+	*(op == EXO_BLK_READ ? &gc_stats.disk_reads : &gc_stats.disk_writes) += 1;
 	return k;
 }
 

@@ -2,6 +2,7 @@
  * pages; and revocation, whose kernel is played by the back end.
  *
  *	mmu [auto|uffd|mprotect]	the cases
+ *	mmu none			what is left of them where accesses are not noticed
  *	mmu refused			where userfaultfd is forbidden, as in a container
  */
 #include "tests/gc/test_mmu.h"
@@ -149,6 +150,26 @@ static bool forbid_userfaultfd(void)
 		!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
+/* Pages are written and read, and always seem to have been; frames stay where they are. */
+static int blind(void)
+{
+	const char *why;
+	uint64_t a = 0, d = 0;
+	if (!mmu_select("none") || mmu_init(PAGES, PAGES, &why) != -EINVAL || mmu_init(PAGES, 0, &why))
+		return port_print("FAIL mmu_none: its beginning, and no limit\n"), 1;
+	volatile uint8_t *at = mmu_address(5);
+	result("mapped", !mmu_do(MMU_MAP, 5, 2, MMU_W, 0) && mmu_frames_free() == PAGES - 2);
+	*at = 7;
+	result("window", *(uint8_t *)mmu_window(mmu_frame(5)) == 7);
+	mmu_harvest(4, 4, MMU_A | MMU_D, &a, &d);
+	result("harvest", mmu_harvest(4, 4, MMU_A | MMU_D, &a, &d) == 2 && a == 6 && d == 6);
+	result("stays", mmu_do(MMU_MOVE, 5, 1, 0, 9) == -EINVAL &&
+		mmu_do(MMU_DETACH, 5, 1, 0, 0) == -EINVAL && !mmu_frame_take() && *at == 7);
+	result("zero", !mmu_do(MMU_UNMAP, 5, 2, 0, 0) && mmu_frames_free() == PAGES &&
+		!mmu_do(MMU_MAP, 5, 1, MMU_W | MMU_ZERO, 0) && !*at);
+	return failures;
+}
+
 static int refused(void)
 {
 	const char *why, *about;
@@ -167,6 +188,8 @@ int main(int argc, char **argv)
 	const char *how = argc > 1 ? argv[1] : "auto", *about;
 	if (!strcmp(how, "refused"))
 		return refused();
+	if (!strcmp(how, "none"))
+		return blind();
 	if (!mmu_select(how))
 		return port_print("FAIL mmu_select: there is no %s\n", how), 1;
 	if (test_mmu())

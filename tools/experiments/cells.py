@@ -12,7 +12,24 @@ PAGERS = ("aware", "lru", "clock", "gc-age", "pointer-free")
 BENCHES = ("trees", "binary-trees", "lru-cache", "graph", "transactions")
 
 AWARE, OBLIVIOUS = ("summary", "aware"), ("semi", "lru")
-SWAP = "swap"   # in a pager's place: the runtime takes all memory it wants, and Linux swaps
+
+# In a pager's place: the runtime takes all the memory it wants, and Linux swaps. As Debian ships
+# it; with the read-ahead that is best for this disk; and with heaps that cost Linux more.
+SWAP, TUNED, MEMFD, UFFD = "swap", "swap-tuned", "swap-memfd", "swap-uffd"
+
+
+@dataclass(frozen=True)
+class Swap:
+    """The heap is what that mechanism of --mmu makes of it; 2^cluster pages are read at once."""
+    mmu: str
+    cluster: int
+    about: str
+
+
+SWAPS = {SWAP: Swap("none", 3, "its own swap"), TUNED: Swap("none", 7, "its own swap, tuned"),
+         MEMFD: Swap("mprotect", 3, "its own swap, memfd"),
+         UFFD: Swap("uffd", 3, "its own swap, memfd and userfaultfd")}
+SWAPS_AT = 96 << 10     # KiB; the limit at which they are compared
 
 
 @dataclass(frozen=True)
@@ -48,10 +65,13 @@ class Cell:
 
     def options(self):
         """gclab's words; a cell of Linux's swap has no limit that gclab knows of."""
+        swap = SWAPS.get(self.pager)
         words = ["--bench", self.bench, "--collector", self.collector, "--pager",
-                 "lru" if self.pager == SWAP else self.pager, "--small", str(self.small),
+                 "lru" if swap else self.pager, "--small", str(self.small),
                  "--heap", f"{self.heap}M", "--quiet"]
-        if self.memory and self.pager != SWAP:
+        if swap and self.collector == "semi":   # others want to know what was written
+            words += ["--mmu", swap.mmu]
+        if self.memory and not swap:
             words += ["--mem", f"{self.memory}K"]
             words += ["--store", "swap" if self.swaps else "disk" if self.store == "disk" else
                       f"memory:{self.heap}"]
@@ -71,10 +91,18 @@ def memory(limits, systems=("virtue", "linux"), more=()):
             for pair in (("semi", "aware"),) + more:
                 yield Cell("memory", "virtue", *pair, **few, seconds=slow)
         if "linux" in systems:
+            slow = 20 if not limit else 40
             for collector in ("semi",) + tuple({c for c, _ in more}):
-                yield Cell("memory", "linux", collector, SWAP, **few,
-                           seconds=20 if not limit else 100)
+                yield Cell("memory", "linux", collector, SWAP, **few, seconds=slow)
+            if limit:
+                yield Cell("memory", "linux", "semi", TUNED, **few, seconds=slow)
             yield Cell("memory", "linux", *AWARE, **few, seconds=20 if limit != 48 else 60)
+
+
+def swaps():
+    """What other heaps cost Linux's own swap; `memory` has those that count."""
+    for pager in (UFFD, MEMFD):
+        yield Cell("swap", "linux", "semi", pager, memory=SWAPS_AT, seconds=60)
 
 
 def barriers(small):
@@ -134,15 +162,16 @@ LIMITS = (224, 192, 160, 128, 96, 72, 48)
 
 
 def default_set():
-    return [*film(), *memory(LIMITS), *barriers(2), *matrix(6, (1,), "virtue"),
+    return [*film(), *memory(LIMITS), *swaps(), *barriers(2), *matrix(6, (1,), "virtue"),
             *matrix(6, (1,), "linux", ("trees", "lru-cache"), ("aware", "lru"))]
 
 
 def full_set():
     more = (("gen", "lru"), ("bookmark", "aware"), ("gen", "aware"), ("compact", "aware"))
     limits = (240, 224, 208, 192, 176, 160, 144, 128, 112, 96, 80, 64, 48)
-    return [*film(), *memory(limits, more=more), *barriers(0), *matrix(6, (1, 1.5, 2), "virtue"),
-            *matrix(6, (1, 1.5, 2), "linux"), *disk_matrix(2, (128, 96, 64, 48))]
+    return [*film(), *memory(limits, more=more), *swaps(), *barriers(0),
+            *matrix(6, (1, 1.5, 2), "virtue"), *matrix(6, (1, 1.5, 2), "linux"),
+            *disk_matrix(2, (128, 96, 64, 48))]
 
 
 SETS = {"default": default_set, "full": full_set, "tiny": lambda: list(tiny())}

@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 
 import hostload
+from cells import SWAP, SWAPS
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 THROTTLE = "throttling.iops-total=2000,throttling.bps-total=100000000"
@@ -31,8 +32,10 @@ echo 1048576 > /proc/sys/vm/max_map_count
 mkdir -p /sys && mount -t sysfs sys /sys && mount -t cgroup2 cgroup /sys/fs/cgroup
 echo +memory > /sys/fs/cgroup/cgroup.subtree_control
 swap() {{ mkswap /dev/vda > /dev/null && swapon /dev/vda; mkdir /sys/fs/cgroup/gc
+	echo ${{2:-3}} > /proc/sys/vm/page-cluster
 	echo $1 > /sys/fs/cgroup/gc/memory.max; echo 0 > /sys/fs/cgroup/gc/cgroup.procs; }}
-swapped() {{ grep -e pswp -e pgmajfault /proc/vmstat; }}
+swapped() {{ grep -e pswp -e pgmajfault /proc/vmstat; set -- $(cat /sys/block/vda/stat)
+	echo disk_reads $1; echo disk_writes $5; }}
 PATH=/gc:$PATH
 """
 
@@ -52,7 +55,8 @@ def shell_text(cell, number):
     lab = shlex.join(["gclab"] + cell.options()) + f" --csv /tmp/{number}.csv{files}"
     lines = [f"echo === {number} begin"]
     if cell.swaps:
-        lines += [f"(swap {quota(cell.memory)}; {lab}) > /tmp/{number}.out 2>&1"]
+        cluster = SWAPS.get(cell.pager, SWAPS[SWAP]).cluster
+        lines += [f"(swap {quota(cell.memory)} {cluster}; {lab}) > /tmp/{number}.out 2>&1"]
     else:
         lines += [f"{lab} > /tmp/{number}.out 2>&1"]
     lines += [f"echo === {number} status $?"]
@@ -92,7 +96,9 @@ def figures(cell, result):
         answer[want] = result.get(want, "")
     if "swapped" in result:
         pairs = (line.split() for line in result["swapped"].splitlines())
-        answer["swapped"] = {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2}
+        swapped = {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2}
+        row.update((k, swapped.pop(k)) for k in ("disk_reads", "disk_writes") if k in swapped)
+        answer["swapped"] = swapped
     return answer
 
 

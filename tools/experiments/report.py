@@ -9,7 +9,7 @@ import json
 import os
 
 import plot
-from cells import AWARE, OBLIVIOUS, SWAP
+from cells import AWARE, MEMFD, OBLIVIOUS, SWAP, SWAPS, SWAPS_AT, TUNED, UFFD
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DISK_RATE = 100000000       # bytes a second, as machines.THROTTLE says
@@ -47,8 +47,12 @@ class Row:
     @property
     def series(self):
         c = self.cell
-        pager = "its own swap" if c.pager == SWAP else c.pager
+        pager = SWAPS[c.pager].about if c.pager in SWAPS else c.pager
         return f"{c.system.capitalize()}: {c.collector}, {pager}"
+
+    def requests(self):
+        """(that read, that write) which the disk was given; 0: not known."""
+        return self.figures.get("disk_reads", 0), self.figures.get("disk_writes", 0)
 
     def pages(self):
         """Pages between memory and disk: the runtime's own I/O, or what Linux swapped."""
@@ -143,18 +147,20 @@ def pick(rows, system, collector, pager):
 
 
 def headline(rows):
-    """A line for each limit that all three finished: both pairs, Linux's swap, and ratios."""
+    """A line for each limit that all three finished: both pairs, Linux's swap at its best, and
+    ratios; what Linux takes as it is shipped stands beside it."""
     aware, naive = pick(rows, "virtue", *AWARE), pick(rows, "virtue", *OBLIVIOUS)
-    linux = pick(rows, "linux", "semi", SWAP)
-    for limit in sorted(k for k in set(aware) & set(naive) & set(linux) if k):
-        a, o, s = (t[limit] for t in (aware, naive, linux))
+    shipped, tuned = (pick(rows, "linux", "semi", swap) for swap in (SWAP, TUNED))
+    for limit in sorted(k for k in set(aware) & set(naive) & set(shipped) if k):
+        a, o, s = (t[limit] for t in (aware, naive, shipped))
+        untuned, s = s.ms, min(s, tuned.get(limit, s), key=lambda r: r.ms)
         yield {"limit_mib": limit // 1024, "aware_ms": a.ms, "oblivious_ms": o.ms, "linux_ms": s.ms,
                "aware_pause_ms": round(a.pause_ms), "oblivious_pause_ms": round(o.pause_ms),
                "linux_pause_ms": round(s.pause_ms), "aware_mib": a.pages() >> 8,
                "oblivious_mib": o.pages() >> 8, "linux_mib": s.pages() >> 8,
                "time_ratio": round(o.ms / a.ms, 1),
                "pause_ratio": round(o.pause_ms / max(a.pause_ms, 1), 1),
-               "oblivious_to_linux": round(o.ms / s.ms, 2),
+               "oblivious_to_linux": round(o.ms / s.ms, 2), "shipped_ms": untuned,
                "linux_time_ratio": round(s.ms / a.ms, 1),
                "linux_pause_ratio": round(s.pause_ms / max(a.pause_ms, 1), 1)}
 
@@ -164,8 +170,27 @@ def table(head, lines):
     return text + ["| " + " | ".join(str(v) for v in line) + " |" for line in lines] + [""]
 
 
-PAIRS, FREE, CARDS = ("Aware pair, oblivious pair, Linux's swap", "The same without a limit",
-                      "Cards against dirty bits")
+PAIRS, FREE, STEPS, CARDS = (
+    "Aware pair, oblivious pair, Linux's swap", "The same without a limit",
+    "Linux's swap, from one heap and read-ahead to another", "Cards against dirty bits")
+
+
+def swap_steps(rows):
+    """A line for each way to swap on Linux, and for the oblivious pair: time, and what the disk was
+    asked for."""
+    ways = [("linux", "semi", swap) for swap in (UFFD, MEMFD, SWAP, TUNED)]
+    for way in ways + [("virtue", *OBLIVIOUS)]:
+        r = pick(rows, *way).get(SWAPS_AT)
+        if not r:
+            continue
+        f, swap = r.figures, r.result.get("swapped", {})
+        read, written = (swap[k] if swap else v for k, v in
+                         (("pswpin", f["read_mutator"] + f["read_collector"]),
+                          ("pswpout", f["written"])))
+        reads, writes = r.requests()
+        yield (r.series, 1 << SWAPS[r.cell.pager].cluster if swap else 8, r.ms,
+               read >> 8, written >> 8, reads, round(read * 4 / max(reads, 1)), writes,
+               round(written * 4 / max(writes, 1)))
 
 
 def tables_there(path):
@@ -190,11 +215,15 @@ def figures_write(out, rows):
     if free:
         tables[FREE] = table(["", "ms", "worst pause, ms"],
                              [(r.series, r.ms, round(r.pause_ms)) for r in free])
+    if any(r.cell.experiment == "swap" for r in rows):
+        steps = swap_steps([r for r in rows if r.cell.experiment in ("swap", "memory")])
+        tables[STEPS] = table(["at 96 MiB", "read at once", "ms", "MiB read", "MiB written",
+                               "reads", "KiB a read", "writes", "KiB a write"], steps)
     cost = list(barrier_costs(rows))
     if cost:
         tables[CARDS] = table(["system", "bench", "dirty bits", "cards", "cards / dirty bits"], cost)
     text = ["# Figures of the last run", f"Written by `{REGENERATE}`.", ""]
-    for head in (PAIRS, FREE, CARDS):
+    for head in (PAIRS, FREE, STEPS, CARDS):
         if head in tables:
             text += [f"## {head}", "", *tables[head]]
     with open(path, "w", encoding="utf-8") as file:

@@ -139,7 +139,8 @@ static void print_optimum(void)
 
 static const char csv_head[] = "bench,collector,pager,mem,small,answer,ms,gc_ms,young,full,pause_p50_us,"
 	"pause_p99_us,pause_max_us,written,read_mutator,read_collector,read_dead,dropped_dead,"
-	"dropped_dead_out,dropped_clean,peak_frames,util,util_10ms,util_100ms,util_1s,read_ahead\n";
+	"dropped_dead_out,dropped_clean,peak_frames,util,util_10ms,util_100ms,util_1s,read_ahead,"
+	"disk_reads,disk_writes\n";
 
 /* A line at its end. */
 static void write_csv(uint64_t answer, uint64_t ns)
@@ -151,13 +152,14 @@ static void write_csv(uint64_t answer, uint64_t ns)
 	if (!lab.csv.at)
 		lab_write(&lab.csv, "%s", csv_head);
 	lab_write(&lab.csv, "%s,%s,%s,%lu,%u,%016lx,%lu,%lu,%lu,%lu,%lu,%lu,%lu,%lu,%lu,%lu,"
-		"%lu,%lu,%lu,%lu,%lu,%u,%u,%u,%u,%lu\n", lab.bench->name,
+		"%lu,%lu,%lu,%lu,%lu,%u,%u,%u,%u,%lu,%lu,%lu\n", lab.bench->name,
 		lab.gc.collector ? lab.gc.collector : gc_collector_name(0, &about),
 		lab.gc.pager ? lab.gc.pager : gc_pager_name(0, &about), lab.gc.memory, lab.small, answer,
 		ns / 1000000, s->gc_time / 1000000, s->young, s->full, pause_percentile(500),
 		pause_percentile(990), s->pause_max / 1000, s->written, s->loads_mutator,
 		s->loads_collector, s->reread_dead, s->discarded, s->discarded_out, s->dropped_clean,
-		s->peak, used[0], used[1], used[2], used[3], s->loads_ahead);
+		s->peak, used[0], used[1], used[2], used[3], s->loads_ahead,
+		s->disk_reads, s->disk_writes);
 	lab_close(&lab.csv);
 }
 

@@ -23,7 +23,7 @@
 #define EVENTS_MIN	(MIB / 2)
 
 #if __STDC_HOSTED__
-#define MECHANISMS	"auto, uffd, mprotect"
+#define MECHANISMS	"auto, uffd, mprotect, none"
 #else
 #define MECHANISMS	"auto, hardware"
 #endif
