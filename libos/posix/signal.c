@@ -59,18 +59,22 @@ void thread_signals_end(struct thread *t)
 
 /* ---- queues ---------------------------------------------------------------------------- */
 
+/* Without memory a standard signal is pending all the same, as on Linux: lost is only what more is
+ * known of it. */
 static int enqueue(struct sigqueue ***end, uint64_t *mask, const struct siginfo *info)
 {
 	uint64_t bit = SIG_BIT(info->signo);
 	if (info->signo < SIG_RTMIN && *mask & bit)
 		return 0;
 	struct sigqueue *q = kmalloc(sizeof *q);
-	if (!q)
+	if (!q && info->signo >= SIG_RTMIN)
 		return -EAGAIN;
+	*mask |= bit;
+	if (!q)
+		return 0;
 	q->info = *info;
 	**end = q;
 	*end = &q->next;
-	*mask |= bit;
 	return 0;
 }
 
@@ -100,9 +104,7 @@ static bool dequeue(struct sigqueue **head, struct sigqueue ***end, uint64_t *ma
 	}
 	if (!again)
 		*mask &= ~SIG_BIT(sig);
-	if (!found)
-		return false;
-	*info = found->info;
+	*info = found ? found->info : (struct siginfo){ .signo = sig, .code = SI_USER };
 	kfree(found);
 	return true;
 }

@@ -2,7 +2,7 @@
  * A process turns all memory into page tables, and ends: it is memory for others again.
  *
  * Another one uses up all that is left, and keeps it: the others go on with what needs none.
- * They sleep, many of them at once; connections, and what the stack does from time to time, are
+ * They sleep, many of them at once; signals reach them; connections, and what the stack does from time to time, are
  * still there afterwards.  Run in a machine of its own, with little memory.
  */
 #include "test.h"
@@ -12,6 +12,7 @@
 #include <sys/sysinfo.h>
 
 #define SLEEPERS	600
+#define WAITERS		100		/* for a signal */
 #define LEFT		(2 * 4096ul)
 
 static void verdict(const char *name, int ok)
@@ -46,6 +47,17 @@ static pid_t sleeper(const int start[2])
 	read(start[0], &c, 1);
 	nap_ms(700);
 	_exit(0);
+}
+
+static pid_t waiter(void)
+{
+	pid_t pid = fork_clean();
+
+	if (pid)
+		return pid;
+	nap_ms(1);
+	for (;;)
+		pause();
 }
 
 static size_t memory_left(void)
@@ -100,7 +112,8 @@ int main(void)
 	int start[2], end[2], asleep = 0, status;
 	volatile int *flag = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	size_t before = memory_left();
-	pid_t glutton;
+	pid_t glutton, waits[WAITERS];
+	int told = 0;
 	char c;
 
 	tables_all();
@@ -110,6 +123,8 @@ int main(void)
 	pipe(start);
 	for (int i = 0; i < SLEEPERS; i++)
 		sleeper(start);
+	for (int i = 0; i < WAITERS; i++)
+		waits[i] = waiter();
 	nap_ms(200);
 	glutton = hog(&flag[0], &flag[1], start);
 	nap_ms(1);
@@ -117,9 +132,18 @@ int main(void)
 	while (!flag[1] && !waitpid(glutton, NULL, WNOHANG))
 		nap_ms(10);
 	close(start[1]);
-	nap_ms(1500);
+	nap_ms(300);		/* whoever ends gives memory back */
+	for (int i = 0; i < WAITERS; i++)
+		kill(waits[i], SIGTERM);
+	nap_ms(1200);
 	kill(glutton, SIGKILL);
 	verdict("scarce_full", flag[1]);
+	for (int i = 0; i < WAITERS; i++) {
+		kill(waits[i], SIGKILL);	/* whom the other one has not reached */
+		waitpid(waits[i], &status, 0);
+		told += WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM;
+	}
+	verdict("scarce_signals", told == WAITERS);
 	for (int i = 0; i < SLEEPERS; i++)
 		asleep += waitpid(-1, &status, 0) > 0 && WIFEXITED(status);
 	verdict("scarce_sleep", asleep >= SLEEPERS - 1);	/* one may be the glutton */
