@@ -2,8 +2,8 @@
  * flush they need.
  *
  * Tables are read through the physmap and written by the kernel's pt_write.  They come from
- * pools and go back there empty, still typed, as long as those are small.  Who must be flushed: docs/posix-design.md, 3.
- * What an entry ought to hold is others' business.
+ * pools and go back there empty, still typed, as long as those are small.  Who must be flushed:
+ * docs/posix-design.md, 3.  What an entry ought to hold is others' business.
  */
 #include "libos/posix/mm.h"
 #include "libos/common/frames.h"

@@ -2,8 +2,8 @@
  * A process turns all memory into page tables, and ends: it is memory for others again.
  *
  * Another one uses up all that is left, and keeps it: the others go on with what needs none.
- * They sleep, many of them at once; signals reach them; connections, and what the stack does from time to time, are
- * still there afterwards.  Run in a machine of its own, with little memory.
+ * They sleep, many of them at once; signals reach them; connections, and what the stack does from
+ * time to time, are still there afterwards.  Run in a machine of its own, with little memory.
  */
 #include "test.h"
 #include <arpa/inet.h>
