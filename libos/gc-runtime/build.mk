@@ -9,7 +9,7 @@ GC_LAB := gclab options progress utilisation map bench_trees bench_binary bench_
 GC_LAB_SRC := $(GC_LAB:%=$(GC_DIR)/lab/%.c)
 # The MMU interface alone, in a Linux process
 GC_LINUX_MMU := $(addprefix $(GC_DIR)/,mmu_linux.c mmu_linux_uffd.c mmu_linux_mprotect.c mmu_linux_none.c \
-	mmu_linux_revoke.c 	mmu_check.c port_linux.c) libos/common/text.c
+	mmu_linux_revoke.c mmu_check.c port_linux.c) libos/common/text.c
 GC_LINUX_SRC := $(sort $(GC_CORE:%=$(GC_DIR)/%.c) $(GC_LINUX_MMU)) $(GC_DIR)/store_swap.c
 GC_LINUX_MAIN := $(GC_DIR)/start_linux.c
 
