@@ -46,17 +46,23 @@ TEST(net_room)
 	audit();
 }
 
-TEST(net_silent_card)
+/* A packet in the ring to a card that does not answer. */
+static void lose_one(uint32_t frame)
 {
-	uint32_t frame = fresh();
-
 	net_setup();
 	OK(DERIVE(ALL, EXO_FLOW_OPTIONS(EXO_FLOW_TRANSMIT, 0), 40, V4, TCP));
 	OK(CALL2(FLOW_BIND, 40, OUT));
 	tcp(pfn_to_virt(frame), 1, 2);
 	put(&out, frame, 0, 60);
-	OK(submit(&out));
 	model_nets[0].lost = true;
+}
+
+TEST(net_silent_card)
+{
+	uint32_t frame = fresh();
+
+	lose_one(frame);
+	OK(submit(&out));
 	model_nets[0].reset_steps = 2;
 	model_time += 1900000000;
 	model_timer(0);
@@ -161,12 +167,7 @@ TEST(net_times_are_exact)
 	uint32_t frame = fresh();
 	uint64_t now, end;
 
-	net_setup();
-	OK(DERIVE(ALL, EXO_FLOW_OPTIONS(EXO_FLOW_TRANSMIT, 0), 40, V4, TCP));
-	OK(CALL2(FLOW_BIND, 40, OUT));
-	tcp(pfn_to_virt(frame), 1, 2);
-	put(&out, frame, 0, 60);
-	model_nets[0].lost = true;
+	lose_one(frame);
 	model_nets[0].reset_steps = 1000;
 	now = model_time;
 	nets_deadline = EXO_FOREVER;
@@ -191,13 +192,8 @@ TEST(net_slow_reset)
 {
 	uint32_t frame = fresh();
 
-	net_setup();
-	OK(DERIVE(ALL, EXO_FLOW_OPTIONS(EXO_FLOW_TRANSMIT, 0), 40, V4, TCP));
-	OK(CALL2(FLOW_BIND, 40, OUT));
-	tcp(pfn_to_virt(frame), 1, 2);
-	put(&out, frame, 0, 60);
+	lose_one(frame);
 	OK(submit(&out));
-	model_nets[0].lost = true;
 	model_nets[0].reset_steps = 1000000;
 	for (unsigned i = 0; i < 10; i++) {
 		model_time += 1000000000;

@@ -14,7 +14,7 @@ BENCHES = ("trees", "binary-trees", "lru-cache", "graph", "transactions")
 AWARE, OBLIVIOUS = ("summary", "aware"), ("semi", "lru")
 
 # In a pager's place: the runtime takes all the memory it wants, and Linux swaps. As Debian ships
-# it; with the read-ahead that is best for this disk; and with heaps that cost Linux more.
+# it; with a longer read-ahead; and with heaps that cost Linux more.
 SWAP, TUNED, MEMFD, UFFD = "swap", "swap-tuned", "swap-memfd", "swap-uffd"
 
 

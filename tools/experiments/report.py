@@ -161,6 +161,7 @@ def headline(rows):
                "time_ratio": round(o.ms / a.ms, 1),
                "pause_ratio": round(o.pause_ms / max(a.pause_ms, 1), 1),
                "oblivious_to_linux": round(o.ms / s.ms, 2), "shipped_ms": untuned,
+               "oblivious_to_shipped": round(o.ms / untuned, 2),
                "linux_time_ratio": round(s.ms / a.ms, 1),
                "linux_pause_ratio": round(s.pause_ms / max(a.pause_ms, 1), 1)}
 
